@@ -1,0 +1,65 @@
+"""Every error that DeepScribble raises on purpose, one small tree.
+
+DeepScribbleError
+├── InvalidInput        an argument, file or message is wrong; `field` names it
+│   └── MissingScale    no micrometres per pixel, and none was given
+├── LimitExceeded       larger than a stated limit
+├── Overloaded          too many requests at once; try again
+├── NotFound            the thing named is not there
+│   ├── RegionForgotten the server no longer has these pixels; send them again
+│   └── UnknownModel    the registry has no such model
+├── ModelRefused        a model's files do not match its card, or cannot run
+├── OutputRefused       the result cannot be written where it was asked for
+└── ServerUnavailable   no DeepScribble server answers, or it went away
+
+Each message says what was wrong, where, and what to do about it.
+"""
+
+
+class DeepScribbleError(Exception):
+    """Base of all errors that DeepScribble raises on purpose."""
+
+
+class InvalidInput(DeepScribbleError):
+    """An argument, file or message is wrong. `field` is its path, e.g. `strokes[3].width`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field = field
+        self.reason = message
+
+
+class MissingScale(InvalidInput):
+    """Micrometres per pixel are not known and were not given."""
+
+
+class LimitExceeded(DeepScribbleError):
+    """Something is larger than a stated limit; the message names the limit."""
+
+
+class Overloaded(DeepScribbleError):
+    """Too many requests are waiting; the same request may succeed later."""
+
+
+class NotFound(DeepScribbleError):
+    """The thing named is not there."""
+
+
+class RegionForgotten(NotFound):
+    """The server does not hold the pixels of this region id; send them again."""
+
+
+class UnknownModel(NotFound):
+    """The registry has no model of this name and kind."""
+
+
+class ModelRefused(DeepScribbleError):
+    """A model's weights or card are damaged, tampered with or cannot run here."""
+
+
+class OutputRefused(DeepScribbleError):
+    """The result cannot be written where it was asked for."""
+
+
+class ServerUnavailable(DeepScribbleError):
+    """No DeepScribble server answers at the address, or it went away."""

@@ -1,0 +1,169 @@
+"""Strokes → masks of the pixels that they decide, with sub-pixel placement.
+
+The outline runs between pixel centres, so a point of the slide lies surely inside of it when the
+four centres around the point are inside. A stroke therefore decides every pixel whose centre is
+within a pixel's diagonal of the drawn width: then each point that the pathologist drew over is
+inside (or outside) the outline, not only the pixel below it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepscribble.geometry import Grid, Kind, Stroke
+from deepscribble.raster.fill import fill
+from deepscribble.raster.window import Window
+
+_PIECE = 16.0
+"""Longer segments are cut, so that the boxes searched around them stay small (model pixels)."""
+
+_BATCH = 1 << 20
+"""Pixel-to-segment distances computed at a time, which bounds memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrokeMask:
+    """The pixels that one stroke decides.
+
+    Args:
+        window: Where `mask` lies in the grid.
+        mask: (rows, columns) bool of the window.
+        clipped: Whether a part of the stroke lies outside of the region.
+    """
+
+    window: Window
+    mask: NDArray[np.bool_]
+    clipped: bool
+
+
+def draw(stroke: Stroke, grid: Grid) -> StrokeMask | None:
+    """Draw `stroke` (level-0 pixels) on `grid`.
+
+    Returns:
+        The pixels it decides, or None where no part of it touches the region.
+    """
+    parts = [grid.from_level0(part) for part in stroke.parts]
+    points = np.concatenate(parts)
+    size = np.array([grid.width, grid.height])
+    clipped = bool((points < 0).any() or (points > size).any())
+    drawn = max(stroke.width / grid.scale_x, stroke.width / grid.scale_y, 1.0)
+    if clipped and not _touches(stroke.kind, parts, size, drawn / 2):
+        return None
+    radius = drawn / 2 + math.sqrt(2)
+    left, top = np.floor(points.min(axis=0) - radius)
+    right, bottom = np.ceil(points.max(axis=0) + radius)
+    window = Window(
+        int(np.clip(top, 0, grid.height)),
+        int(np.clip(left, 0, grid.width)),
+        int(np.clip(bottom, 0, grid.height)),
+        int(np.clip(right, 0, grid.width)),
+    )
+    if window.height <= 0 or window.width <= 0:
+        return None
+    origin = np.array([window.left, window.top], dtype=np.float64)
+    shape = (window.height, window.width)
+    local = [part - origin for part in parts]
+    mask = _near(_segments(stroke.kind, local), radius, shape)
+    if stroke.kind is Kind.BRUSH:
+        mask |= fill(local, shape)
+    return StrokeMask(window, mask, clipped) if mask.any() else None
+
+
+def _segments(kind: Kind, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The lines that were drawn, (N, 4) as x0, y0, x1, y1; a dot is a segment of no length."""
+    starts, ends = [], []
+    for part in parts:
+        if kind is Kind.BRUSH:
+            starts.append(part)
+            ends.append(np.roll(part, -1, axis=0))
+        elif kind is Kind.POINTS or len(part) == 1:
+            starts.append(part)
+            ends.append(part)
+        else:
+            starts.append(part[:-1])
+            ends.append(part[1:])
+    return np.hstack([np.concatenate(starts), np.concatenate(ends)])
+
+
+def _touches(
+    kind: Kind, parts: list[NDArray[np.float64]], size: NDArray[np.int64], half: float
+) -> bool:
+    """Whether the drawn width of a stroke shares a point with the region."""
+    low, high = np.full(2, -half), size + half
+    if len(_clipped(_segments(kind, parts), low, high)):
+        return True
+    # A brush may also surround the whole region without its edge coming near.
+    centre = [part - size / 2 + 0.5 for part in parts]
+    return kind is Kind.BRUSH and bool(fill(centre, (1, 1))[0, 0])
+
+
+def _clipped(
+    segments: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The parts of `segments` inside the rectangle `low` to `high` (Liang and Barsky 1984)."""
+    start, delta = segments[:, :2], segments[:, 2:] - segments[:, :2]
+    enter, leave = np.zeros(len(segments)), np.ones(len(segments))
+    for axis in (0, 1):
+        along, at = delta[:, axis], start[:, axis]
+        still = along == 0
+        step = np.where(still, 1.0, along)
+        one, other = (low[axis] - at) / step, (high[axis] - at) / step
+        outside = still & ((at < low[axis]) | (at > high[axis]))
+        enter = np.where(still, enter, np.maximum(enter, np.minimum(one, other)))
+        leave = np.where(still, leave, np.minimum(leave, np.maximum(one, other)))
+        leave[outside] = -1.0
+    kept = enter <= leave
+    start, delta = start[kept], delta[kept]
+    enter, leave = enter[kept, None], leave[kept, None]
+    return np.hstack([start + enter * delta, start + leave * delta])
+
+
+def _near(
+    segments: NDArray[np.float64], radius: float, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which pixel centres of `shape` lie within `radius` of `segments`, exactly."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    margin = radius + 1.0
+    segments = _clipped(
+        segments, np.full(2, -margin), np.array([shape[1], shape[0]], dtype=np.float64) + margin
+    )
+    segments = _cut(segments)
+    low = np.minimum(segments[:, :2], segments[:, 2:]) - radius
+    high = np.maximum(segments[:, :2], segments[:, 2:]) + radius
+    bound = np.array([shape[1], shape[0]])
+    first = np.clip(np.ceil(low - 0.5), 0, bound).astype(np.int64)
+    past = np.clip(np.floor(high - 0.5) + 1, 0, bound).astype(np.int64)
+    extent = np.maximum(past - first, 0)
+    count = extent.prod(axis=1)
+    batch = np.cumsum(count) // _BATCH
+    for number in np.unique(batch[count > 0]):
+        chosen = np.flatnonzero((batch == number) & (count > 0))
+        box = np.repeat(chosen, count[chosen])
+        index = np.arange(len(box)) - np.repeat(
+            np.cumsum(count[chosen]) - count[chosen], count[chosen]
+        )
+        row = first[box, 1] + index // extent[box, 0]
+        column = first[box, 0] + index % extent[box, 0]
+        offset = np.stack([column + 0.5, row + 0.5], axis=1) - segments[box, :2]
+        along = segments[box, 2:] - segments[box, :2]
+        length = (along**2).sum(axis=1)
+        share = (offset * along).sum(axis=1) / np.where(length > 0, length, 1.0)
+        nearest = offset - np.clip(share, 0.0, 1.0)[:, None] * along
+        hit = (nearest**2).sum(axis=1) <= radius * radius
+        mask[row[hit], column[hit]] = True
+    return mask
+
+
+def _cut(segments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut segments longer than `_PIECE` into equal pieces."""
+    delta = segments[:, 2:] - segments[:, :2]
+    pieces = np.maximum(np.ceil(np.hypot(delta[:, 0], delta[:, 1]) / _PIECE), 1).astype(np.int64)
+    of = np.repeat(np.arange(len(segments)), pieces)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    step = delta[of] / pieces[of, None]
+    start = segments[of, :2] + number[:, None] * step
+    return np.hstack([start, start + step])

@@ -1,0 +1,146 @@
+"""Encoded images to RGB: PNG, JPEG, TIFF and WebP, unpacked under a limit."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepscribble.errors import InvalidInput, LimitExceeded
+from deepscribble.geometry import Warning
+
+RGB = NDArray[np.uint8]
+"""Pixels (rows, columns, 3), C-contiguous."""
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
+
+# What Pillow's decoders raise on damaged files, found by feeding them damaged files.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError)
+
+ORIENTATION = 0x0112
+
+# Pillow turns TIFFs by their orientation tag while it loads them; these turn them back.
+TURN_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+CONVERTED = "PIXELS_CONVERTED"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """An unpacked image.
+
+    Args:
+        rgb: uint8 (rows, columns, 3), C-contiguous.
+        warnings: What was converted or ignored, code PIXELS_CONVERTED.
+    """
+
+    rgb: RGB
+    warnings: tuple[Warning, ...] = ()
+
+
+def decode_image(data: bytes, *, max_pixels: int, field: str = "pixels") -> Decoded:
+    """Unpack a PNG, JPEG, TIFF or WebP file into RGB.
+
+    Grayscale, palette, transparent (laid over white), 16-bit (the high byte) and CMYK images are
+    converted, and an orientation tag is not applied: strokes are drawn in the coordinates of the
+    pixels as stored. Each of these is a warning.
+
+    Args:
+        data: The whole file.
+        max_pixels: The most pixels to unpack, read from the header before unpacking.
+        field: What an error calls the image.
+
+    Raises:
+        LimitExceeded: more than `max_pixels` pixels.
+        InvalidInput: not one of these formats, truncated, damaged, or no picture of 8 or 16 bits.
+    """
+    try:
+        with warnings.catch_warnings():
+            # `max_pixels` is the limit here; Pillow's own would only repeat it on stderr.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise LimitExceeded(f"{field}: {error}") from error
+    except Image.UnidentifiedImageError as error:
+        raise InvalidInput(field, "not a PNG, JPEG, TIFF or WebP image") from error
+    except DAMAGE as error:
+        raise InvalidInput(field, f"the image's header is damaged ({error})") from error
+    with image:
+        check_pixels(image.width, image.height, max_pixels, field)
+        sixteen_bit = image.mode.startswith("I;16") or any(
+            ";16" in str(tile.args) for tile in image.tile
+        )
+        # A PNG has at most 16 bits; older Pillow calls its 16-bit grays 32-bit.
+        sixteen_bit |= image.mode == "I" and image.format == "PNG"
+        try:
+            frames = getattr(image, "n_frames", 1)
+            orientation = image.getexif().get(ORIENTATION, 1)
+            image.load()
+        except Image.DecompressionBombError as error:
+            raise LimitExceeded(f"{field}: {error}") from error
+        except DAMAGE as error:
+            raise InvalidInput(
+                field, f"the image is truncated or damaged ({error}); send the whole file"
+            ) from error
+        notes = []
+        if frames > 1:
+            notes.append(f"the file holds {frames} images, of which the first was read")
+        if orientation in TURN_BACK:
+            notes.append(
+                f"the orientation tag ({orientation}) was ignored: "
+                "coordinates are those of the pixels as stored"
+            )
+            if image.format == "TIFF":
+                image = image.transpose(TURN_BACK[orientation])
+        if sixteen_bit:
+            notes.append("16-bit samples were reduced to their high byte")
+        rgb, note = _to_rgb(image, sixteen_bit, field)
+        if note:
+            notes.append(note)
+    return Decoded(rgb, tuple(Warning(CONVERTED, f"{field}: {note}") for note in notes))
+
+
+def check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
+    """Refuse more than `max_pixels` pixels.
+
+    Raises:
+        LimitExceeded: the product is over the limit.
+    """
+    if width * height > max_pixels:
+        raise LimitExceeded(
+            f"{field}: {width} x {height} pixels are more than the limit max_pixels "
+            f"of {max_pixels}; use a smaller region"
+        )
+
+
+def _to_rgb(image: Image.Image, sixteen_bit: bool, field: str) -> tuple[RGB, str]:
+    """The pixels as RGB, and what was done to them if anything."""
+    mode = image.mode
+    note = ""
+    if mode.startswith("I;16") or (mode == "I" and sixteen_bit):
+        gray = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2), "grayscale was converted to RGB"
+    if mode in ("I", "F"):
+        raise InvalidInput(field, "samples of 32 bits are no picture; send 8 or 16 bits")
+    if "A" in image.getbands() or "transparency" in image.info or mode == "PA":
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        note = "transparency was laid over white"
+    elif mode != "RGB":
+        name = {"1": "black and white", "L": "grayscale", "P": "a palette"}.get(mode, mode)
+        image = image.convert("RGB")
+        note = f"{name} was converted to RGB"
+    return np.array(image, dtype=np.uint8, order="C"), note

@@ -1,0 +1,86 @@
+"""Patches cut from images in varied places, sizes, directions, stains and qualities."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import hed_from_rgb, rgb_from_hed
+
+RGB = NDArray[np.uint8]
+
+_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
+"""Optical density of each byte value."""
+
+
+def place(
+    shape: tuple[int, int], size: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A way to cut a `size` x `size` patch from an image of `shape` (rows, columns).
+
+    Any direction, mirrored or not, enlarged or reduced by up to a quarter; inside the image where
+    it is large enough.
+
+    Returns:
+        (2, 3) matrix for `cut`, from patch to image pixels.
+    """
+    angle = rng.integers(4) * math.pi / 2 + rng.normal(0.0, 0.15)
+    scale = math.exp(rng.uniform(-0.22, 0.22))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    turn = scale * np.array(
+        [
+            [mirror * math.cos(angle), -math.sin(angle)],
+            [mirror * math.sin(angle), math.cos(angle)],
+        ]
+    )
+    half = size * scale / 2
+    centre = [
+        rng.uniform(half, side - half) if side > 2 * half else side / 2 + rng.normal(0, side / 16)
+        for side in (shape[1], shape[0])
+    ]
+    # Pixel centres lie at whole numbers here, as OpenCV counts.
+    middle = np.full(2, (size - 1) / 2)
+    return np.hstack([turn, (np.array(centre) - 0.5 - turn @ middle)[:, None]])
+
+
+def cut(
+    image: NDArray[np.generic], matrix: NDArray[np.float64], size: int
+) -> NDArray[np.generic]:
+    """The patch of `image` that `matrix` (from `place`) names; reflected beyond the border."""
+    patch: NDArray[np.generic] = cv2.warpAffine(
+        image,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return patch
+
+
+def recolour(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """Another laboratory's stain: haematoxylin, eosin and residual scaled and shifted, and light.
+
+    Stains are separated as Ruifrok and Johnston (2001) do, in optical density.
+    """
+    scale = rng.uniform((0.75, 0.75, 0.85), (1.25, 1.25, 1.15))
+    shift = rng.normal(0.0, 0.02, size=3)
+    mix = hed_from_rgb @ np.diag(scale) @ rgb_from_hed
+    contrast = rng.uniform(0.85, 1.15)
+    bright = rng.normal(0.0, 0.04)
+    density = cv2.transform(_DENSITY[rgb], mix.T.astype(np.float32))
+    light = np.exp(-(density + (shift @ rgb_from_hed).astype(np.float32)))
+    light = (light - 0.7) * np.float32(contrast) + np.float32(0.7 + bright)
+    return np.asarray(np.clip(light * 256.0 - 1.0, 0, 255), dtype=np.uint8)
+
+
+def worsen(rgb: RGB, rng: np.random.Generator) -> RGB:
+    """Sometimes out of focus, sometimes stored as a poor JPEG."""
+    if rng.random() < 0.2:
+        rgb = np.asarray(cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.4, 1.4)), dtype=np.uint8)
+    if rng.random() < 0.2:
+        quality = int(rng.integers(40, 90))
+        coded = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        rgb = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return rgb

@@ -1,0 +1,66 @@
+"""Images and masks in memory, at the scale that the networks work at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deepscribble.errors import InvalidInput
+from deepscribble.learning.manifest import Pair
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A pair resampled to the networks' µm per pixel.
+
+    Args:
+        pair: Where it came from.
+        rgb: (rows, columns, 3) uint8.
+        truth: (rows, columns) bool, the mask.
+    """
+
+    pair: Pair
+    rgb: NDArray[np.uint8]
+    truth: NDArray[np.bool_]
+
+
+def load_sample(pair: Pair, mpp: float) -> Sample:
+    """Read a pair and resample it from its own scale to `mpp` (µm per pixel).
+
+    Raises:
+        InvalidInput: a file is no image, or the mask's size is not the image's.
+    """
+    rgb = cv2.cvtColor(_read(pair.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    mask = _read(pair.mask, cv2.IMREAD_GRAYSCALE)
+    if mask.shape != rgb.shape[:2]:
+        raise InvalidInput(
+            "data",
+            f"{pair.mask} is {mask.shape[1]}x{mask.shape[0]} pixels, but its image {pair.image} "
+            f"is {rgb.shape[1]}x{rgb.shape[0]}",
+        )
+    factor = pair.mpp / mpp
+    size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    inside = np.where(mask > 127, np.uint8(255), np.uint8(0))
+    return Sample(
+        pair,
+        np.asarray(cv2.resize(rgb, size, interpolation=how), dtype=np.uint8),
+        np.asarray(cv2.resize(inside, size, interpolation=how)) > 127,
+    )
+
+
+def load_samples(pairs: Iterable[Pair], mpp: float) -> tuple[Sample, ...]:
+    """`load_sample` for each of `pairs`."""
+    return tuple(load_sample(pair, mpp) for pair in pairs)
+
+
+def _read(path: Path, mode: int) -> NDArray[np.uint8]:
+    image = cv2.imread(str(path), mode)
+    if image is None:
+        raise InvalidInput("data", f"{path} cannot be read as an image; it is damaged or none")
+    return np.asarray(image, dtype=np.uint8)
