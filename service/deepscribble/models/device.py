@@ -1,0 +1,41 @@
+"""Where networks run and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from deepscribble.errors import InvalidInput
+
+CHOICES = ("auto", "cpu", "cuda", "mps")
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        InvalidInput: an unknown word, or a device that is not there; never a silent fall back.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wanted not in CHOICES:
+        raise InvalidInput("device", f"{wanted!r} is none of {', '.join(CHOICES)}")
+    if wanted == "auto":
+        wanted = "cuda" if cuda else "mps" if mps else "cpu"
+    if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
+        raise InvalidInput("device", f"{wanted} is not available here; use auto or cpu")
+    return torch.device(wanted)
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: "cpu", "mps", "cuda:0 NVIDIA ..."."""
+    if device.type == "cuda":
+        return f"cuda:{torch.cuda.current_device()} {torch.cuda.get_device_name(device)}"
+    return device.type
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware computes bfloat16 itself; emulation would only be slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False

@@ -1,0 +1,70 @@
+"""A network with its weights on a device, ready to answer."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepscribble.models.card import Card
+from deepscribble.models.device import has_bfloat16
+
+BFLOAT16_BOUND = 0.05
+"""Largest mean difference of probabilities that bfloat16 may make against float32."""
+
+
+class Model:
+    """A loaded model. Thread-safe: one batch runs at a time.
+
+    Attributes:
+        card: What the model is.
+        precision: "bfloat16" where the hardware has it and the answers agree, else "float32".
+        bfloat16_difference: Mean absolute difference of the probabilities in the check, or None
+            where the hardware has no bfloat16.
+    """
+
+    def __init__(self, card: Card, network: torch.nn.Module, device: torch.device) -> None:
+        self.card = card
+        self._device = device
+        self._lock = threading.Lock()
+        self._network = network.eval().to(device=device, memory_format=torch.channels_last)
+        self.precision = "float32"
+        self.bfloat16_difference: float | None = None
+        if has_bfloat16(device):
+            self.bfloat16_difference = self._compare_precisions()
+            if self.bfloat16_difference <= BFLOAT16_BOUND:
+                self.precision = "bfloat16"
+
+    def predict(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of inputs as `input_channels` stacks them.
+
+        Args:
+            batch: (N, C, H, W) float32; H and W multiples of 32.
+
+        Returns:
+            (N, H, W) float32 in [0, 1]; the same input gives the same output on the same device.
+        """
+        with self._lock:
+            return self._run(batch, self.precision == "bfloat16")
+
+    def _run(self, batch: NDArray[np.float32], bfloat16: bool) -> NDArray[np.float32]:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=bfloat16),
+        ):
+            pixels = torch.from_numpy(batch).to(
+                device=self._device, memory_format=torch.channels_last
+            )
+            probability = torch.sigmoid(self._network(pixels).float())[:, 0]
+        result: NDArray[np.float32] = probability.cpu().numpy()
+        return result
+
+    def _compare_precisions(self) -> float:
+        """Mean absolute difference that bfloat16 makes on a fixed input."""
+        size = min(self.card.patch_size, 256)
+        shape = (1, len(self.card.channels), size, size)
+        sample = np.random.default_rng(0).random(shape, dtype=np.float32)
+        full, half = self._run(sample, False), self._run(sample, True)
+        return float(np.abs(full - half).mean())
