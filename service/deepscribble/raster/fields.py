@@ -94,16 +94,18 @@ class DistanceFields:
         """Bytes held."""
         return self.labels.nbytes + self.foreground.nbytes + self.background.nbytes
 
+    def covers(self, stroke: StrokeMask, label: Label) -> bool:
+        """Whether `stroke` would take pixels from strokes of the label other than `label`."""
+        under = self.labels[stroke.window.slices][stroke.mask]
+        return bool((under == _other(label).value).any())
+
     def add(self, stroke: StrokeMask, label: Label) -> Window:
         """Draw one more stroke over the others; returns the window where fields may differ."""
-        own, other, other_label = (
-            (self.foreground, self.background, Label.BACKGROUND)
-            if label is Label.FOREGROUND
-            else (self.background, self.foreground, Label.FOREGROUND)
-        )
-        under = self.labels[stroke.window.slices]
-        covers_other = bool((under[stroke.mask] == other_label.value).any())
-        under[stroke.mask] = label.value
+        covers_other = self.covers(stroke, label)
+        self.labels[stroke.window.slices][stroke.mask] = label.value
+        own, other = self.foreground, self.background
+        if label is Label.BACKGROUND:
+            own, other = other, own
 
         shape = self.labels.shape
         margin = math.ceil(self.radius)
@@ -116,7 +118,7 @@ class DistanceFields:
         if covers_other:
             # Pixels were taken from the other label: its field must be found anew around them.
             wide = reached.grown(margin, (shape[0], shape[1]))
-            fresh = nearness(self.labels[wide.slices] == other_label.value, self.radius)
+            fresh = nearness(self.labels[wide.slices] == _other(label).value, self.radius)
             other[reached.slices] = fresh[reached.within(wide).slices]
         return reached
 
@@ -125,3 +127,7 @@ class DistanceFields:
         for window in windows:
             for array in (self.labels, self.foreground, self.background):
                 array[window.slices] = 0
+
+
+def _other(label: Label) -> Label:
+    return Label.BACKGROUND if label is Label.FOREGROUND else Label.FOREGROUND
