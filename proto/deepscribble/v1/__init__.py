@@ -1,0 +1,1 @@
+"""The contract: deepscribble.proto and the stubs generated from it."""

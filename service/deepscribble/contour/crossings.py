@@ -84,13 +84,13 @@ class Crossings:
         keys = np.concatenate([self.keys[kept], *(part[0] for part in found)])
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
-        first_inside = np.concatenate(
-            [self.first_inside[kept], *(part[1] for part in found)]
-        )[order]
+        first_inside = np.concatenate([self.first_inside[kept], *(part[1] for part in found)])[
+            order
+        ]
         along = np.concatenate([self.along[kept], *(part[2] for part in found)])[order]
-        run_sums = np.concatenate(
-            [self.run_sums[kept], np.zeros(len(keys) - int(kept.sum()))]
-        )[order]
+        run_sums = np.concatenate([self.run_sums[kept], np.zeros(len(keys) - int(kept.sum()))])[
+            order
+        ]
         for window in windows:
             low, high = np.searchsorted(
                 keys,
@@ -107,9 +107,7 @@ def _row_key(shape: tuple[int, int], padded_row: int) -> int:
     return 2 * padded_row * (shape[1] + 2)
 
 
-def _concerns(
-    keys: NDArray[np.int64], shape: tuple[int, int], window: Window
-) -> NDArray[np.bool_]:
+def _concerns(keys: NDArray[np.int64], shape: tuple[int, int], window: Window) -> NDArray[np.bool_]:
     """Which crossings have a pixel of `window` in their pair."""
     row, column = np.divmod(keys >> 1, shape[1] + 2)
     below = keys & 1

@@ -38,8 +38,6 @@ def polygons_of(crossings: Crossings, grid: Grid) -> tuple[Polygon, ...]:
     )
 
 
-def polygons(
-    probability: NDArray[np.float32], threshold: float, grid: Grid
-) -> tuple[Polygon, ...]:
+def polygons(probability: NDArray[np.float32], threshold: float, grid: Grid) -> tuple[Polygon, ...]:
     """The polygons where `probability` (rows, columns of `grid`) is at least `threshold`."""
     return polygons_of(Crossings.of(probability, threshold), grid)

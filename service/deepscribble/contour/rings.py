@@ -144,9 +144,11 @@ def _sums(
     level = np.flatnonzero(~below)
     opening, closing = level[0::2], level[1::2]
     piece = parent[ring[opening]]
-    probability = np.bincount(piece, crossings.run_sums[opening], minlength=len(parent))
-    pixels = np.bincount(piece, column[closing] - column[opening], minlength=len(parent))
-    return probability, pixels.astype(np.int64)
+    probability = np.zeros(len(parent), dtype=np.float64)
+    np.add.at(probability, piece, crossings.run_sums[opening])
+    pixels = np.zeros(len(parent), dtype=np.int64)
+    np.add.at(pixels, piece, column[closing] - column[opening])
+    return probability, pixels
 
 
 def _vertices(
@@ -161,11 +163,10 @@ def _vertices(
     if len(order) == 0:
         return np.zeros((0, 2)), starts
     xy = xy[order]
-    following = np.arange(1, len(order) + 1)
-    following[np.append(starts[1:], len(order)) - 1] = starts
+    following = _following(starts, len(xy))
     leaving, arriving = xy, xy[following]
     # Where a ring passes from one side of the region to the next it cuts a corner pixel.
-    on_side = np.stack([xy == 0, xy == np.array([columns, rows])], axis=2).any(axis=2)
+    on_side = np.equal(xy, 0) | np.equal(xy, np.array([columns, rows]))
     turns = (on_side[:, 0] & on_side[following, 1] & (leaving[:, 1] != arriving[:, 1])) | (
         on_side[:, 1] & on_side[following, 0] & (leaving[:, 0] != arriving[:, 0])
     )
@@ -176,8 +177,7 @@ def _vertices(
     number = np.insert(number, corner_at + 1, number[corner_at])
     starts = np.searchsorted(number, np.arange(len(starts)))
 
-    following = np.arange(1, len(xy) + 1)
-    following[np.append(starts[1:], len(xy)) - 1] = starts
+    following = _following(starts, len(xy))
     previous = np.empty_like(following)
     previous[following] = np.arange(len(xy))
     straight = ((xy == xy[previous]) & (xy == xy[following])).any(axis=1)
@@ -185,16 +185,21 @@ def _vertices(
     return xy, np.searchsorted(number, np.arange(len(starts)))
 
 
+def _following(starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The index of each vertex's successor on its ring."""
+    following = np.arange(1, count + 1)
+    following[np.append(starts[1:], count) - 1] = starts
+    return following
+
+
 def _areas(xy: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Signed area of each ring (shoelace)."""
     if len(starts) == 0:
         return np.zeros(0)
-    following = np.arange(1, len(xy) + 1)
-    following[np.append(starts[1:], len(xy)) - 1] = starts
     # Relative to each ring's first vertex, which keeps digits that a far origin would cost.
     size = np.diff(np.append(starts, len(xy)))
     local = xy - np.repeat(xy[starts], size, axis=0)
-    after = local[following]
+    after = local[_following(starts, len(xy))]
     doubled: NDArray[np.float64] = np.add.reduceat(
         local[:, 0] * after[:, 1] - after[:, 0] * local[:, 1], starts
     )

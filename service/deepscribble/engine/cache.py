@@ -64,9 +64,7 @@ class RegionCache:
                 _, (_, freed) = self._values.popitem(last=False)
                 self._held -= freed
 
-    def get_or_make(
-        self, key: Hashable, kind: type[ValueT], make: Callable[[], ValueT]
-    ) -> ValueT:
+    def get_or_make(self, key: Hashable, kind: type[ValueT], make: Callable[[], ValueT]) -> ValueT:
         """The value of `key`, made and kept if it is not there."""
         value = self.get(key, kind)
         if value is None:

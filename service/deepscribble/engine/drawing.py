@@ -18,7 +18,6 @@ from deepscribble.geometry import Kind, Label, Stroke, Warning
 from deepscribble.models import Model, input_channels
 from deepscribble.raster import DistanceFields, Window, draw, reach
 
-
 _NOTES = {
     "STROKE_OUTSIDE": "lies wholly outside of the region; the answer is without it",
     "STROKE_CLIPPED": "reaches over the region's border; only the part inside counts",
@@ -103,8 +102,7 @@ class Drawing:
             self._applied = []
         # An id may differ where the drawn line is the same: answers name the ids they were sent.
         self._applied = [
-            replace(a, stroke=stroke)
-            for a, stroke in zip(self._applied, strokes, strict=False)
+            replace(a, stroke=stroke) for a, stroke in zip(self._applied, strokes, strict=False)
         ]
         for index in range(len(self._applied), len(strokes)):
             self._applied.append(self._add(fingerprints[index], strokes[index]))
@@ -209,4 +207,3 @@ def _fingerprint(stroke: Stroke) -> bytes:
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part.tobytes())
     return digest.digest()
-

@@ -113,7 +113,7 @@ class Engine:
         )
         image = _Image(np.ascontiguousarray(rgb))
         digest = hashlib.sha256(f"{rows} {columns} ".encode())
-        digest.update(image.rgb)
+        digest.update(image.rgb.data)
         region_id = digest.hexdigest()
         if self._cache.get(region_id, _Image) is None:
             self._cache.put(region_id, image)
@@ -210,7 +210,7 @@ class Engine:
         else:
             with watch("prior"):
                 guess = guess_from_polygons(prior, grid, card.threshold)
-            origin = hashlib.sha256(guess.probability).hexdigest()
+            origin = hashlib.sha256(guess.probability.data).hexdigest()
         drawing = self._cache.get_or_make(
             ("drawing", source.region_id, region, card.digest, origin),
             Drawing,
@@ -293,9 +293,7 @@ class Engine:
         points = sum(len(ring) for polygon in prior for ring in polygon.rings)
         check_limit(points, self.limits.points, "points of the prior", split)
 
-    def _outline(
-        self, watch: _Watch, grid: Grid, crossings: Crossings, answer: Outline
-    ) -> Outline:
+    def _outline(self, watch: _Watch, grid: Grid, crossings: Crossings, answer: Outline) -> Outline:
         with watch("outline"):
             polygons = polygons_of(crossings, grid)
         return replace(answer, polygons=polygons, milliseconds=watch.read())

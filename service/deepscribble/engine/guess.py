@@ -15,7 +15,6 @@ from deepscribble.geometry import Grid, Polygon
 from deepscribble.models import Model, input_channels
 from deepscribble.raster import Window, fill
 
-
 _BATCH = 4
 """GuideNet's tiles in one run: keeps a GPU busy, costs a CPU nothing."""
 
@@ -62,7 +61,8 @@ def scale_pixels(rgb: NDArray[np.uint8], grid: Grid) -> Scaled:
         return Scaled(grid, rgb)
     shrinking = rgb.shape[0] >= grid.height and rgb.shape[1] >= grid.width
     method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return Scaled(grid, cv2.resize(rgb, (grid.width, grid.height), interpolation=method))
+    resized = cv2.resize(rgb, (grid.width, grid.height), interpolation=method)
+    return Scaled(grid, resized.astype(np.uint8, copy=False))
 
 
 def guess_by_guide(model: Model, scaled: Scaled, grid: Grid, threshold: float) -> Guess:
@@ -87,7 +87,7 @@ def guess_by_guide(model: Model, scaled: Scaled, grid: Grid, threshold: float) -
     if scaled.grid != grid:
         probability = cv2.resize(
             probability, (grid.width, grid.height), interpolation=cv2.INTER_LINEAR
-        )
+        ).astype(np.float32, copy=False)
     return Guess(probability, Crossings.of(probability, threshold))
 
 

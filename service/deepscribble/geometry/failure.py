@@ -85,6 +85,6 @@ def read_failure(status: status_pb2.Status) -> DeepScribbleError | None:
             return error(first.field, first.description)
         if detail.Unpack(info) and info.domain == DOMAIN:
             for row in _TABLE:
-                if row.reason == info.reason:
+                if row.reason and row.reason == info.reason:
                     return row.error(status.message)
     return None

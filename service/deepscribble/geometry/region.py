@@ -111,9 +111,11 @@ class Grid:
     def from_level0(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Level-0 points (N, 2) as model pixels of this grid."""
         offset = np.array([self.region.x, self.region.y], dtype=np.float64)
-        return (xy - offset) / np.array([self.scale_x, self.scale_y])
+        pixels: NDArray[np.float64] = (xy - offset) / np.array([self.scale_x, self.scale_y])
+        return pixels
 
     def to_level0(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Model pixels of this grid (N, 2) as level-0 points."""
         offset = np.array([self.region.x, self.region.y], dtype=np.float64)
-        return xy * np.array([self.scale_x, self.scale_y]) + offset
+        points: NDArray[np.float64] = xy * np.array([self.scale_x, self.scale_y]) + offset
+        return points

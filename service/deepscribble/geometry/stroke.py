@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
+from deepscribble.geometry.region import COORDINATE_LIMIT
 
 FloatPoints = NDArray[np.float64]
 """Points (N, 2) as x, y; read-only when held by a stroke or polygon."""
@@ -23,7 +24,7 @@ class Label(Enum):
 
 
 class Kind(Enum):
-    """How a stroke was drawn; the value is the fewest points that each part needs."""
+    """How a stroke was drawn."""
 
     POLYLINE = "polyline"
     POINTS = "points"
@@ -34,7 +35,8 @@ def frozen_points(points: object, field: str, at_least: int) -> FloatPoints:
     """Copy `points` into a read-only (N, 2) float64 array.
 
     Raises:
-        InvalidInput: not pairs of numbers, a number is not finite, or fewer than `at_least`.
+        InvalidInput: not pairs of numbers, a number is not finite or absurd, or fewer points than
+            `at_least`.
     """
     try:
         array = np.array(points, dtype=np.float64)
@@ -46,6 +48,8 @@ def frozen_points(points: object, field: str, at_least: int) -> FloatPoints:
         raise InvalidInput(field, f"not a list of x, y pairs, but of shape {array.shape}")
     if not np.isfinite(array).all():
         raise InvalidInput(field, "a coordinate is NaN or infinite")
+    if (np.abs(array) > COORDINATE_LIMIT).any():
+        raise InvalidInput(field, f"a coordinate is beyond {COORDINATE_LIMIT}, larger than slides")
     if len(array) < at_least:
         raise InvalidInput(field, f"{len(array)} points where at least {at_least} are needed")
     array.flags.writeable = False

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry.outline import ModelRef, Outline, Warning
@@ -172,7 +173,7 @@ def write_warnings(warnings: Iterable[Warning]) -> list[pb.Warning]:
     ]
 
 
-def _read_probability(message: pb.ProbabilityMap) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _read_probability(message: pb.ProbabilityMap) -> NDArray[np.float32]:
     shape = (message.height, message.width)
     if min(shape) < 1 or len(message.values) != 4 * shape[0] * shape[1]:
         raise InvalidInput(

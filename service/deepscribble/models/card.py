@@ -94,4 +94,6 @@ def read_card(path: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"
-        raise ModelRefused(f"{path}: {where}: {first['msg']}; restore the model's folder") from error
+        raise ModelRefused(
+            f"{path}: {where}: {first['msg']}; restore the model's folder"
+        ) from error

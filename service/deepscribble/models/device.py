@@ -35,7 +35,7 @@ def describe(device: torch.device) -> str:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the hardware computes bfloat16 itself; emulation would only be slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return False

@@ -29,7 +29,10 @@ class Model:
         self.card = card
         self._device = device
         self._lock = threading.Lock()
-        self._network = network.eval().to(device=device, memory_format=torch.channels_last)
+        self._network = network.eval().to(device)
+        for parameter in self._network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
         self.precision = "float32"
         self.bfloat16_difference: float | None = None
         if has_bfloat16(device):

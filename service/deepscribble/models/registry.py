@@ -94,20 +94,19 @@ class Registry:
                 f"(digest {digest_of(data)}, the card says {card.digest or 'nothing'}); "
                 "restore both from where the model came from"
             )
-        network = build_network(card)
         try:
             tensors = {name: value.float() for name, value in load_tensors(data).items()}
-            network.load_state_dict(tensors, strict=False)
-            missing = _expected(network) ^ set(tensors)
-        except (SafetensorError, RuntimeError) as error:
-            raise ModelRefused(
-                f"{path}: the weights do not fit the network of the card ({error})"
-            ) from error
-        if missing:
+        except SafetensorError as error:
+            raise ModelRefused(f"{path}: not a safetensors file ({error})") from error
+        network = build_network(card)
+        wanted = {name: value.shape for name, value in _lasting(network).items()}
+        unfit = wanted.items() ^ {name: value.shape for name, value in tensors.items()}.items()
+        if unfit:
             raise ModelRefused(
                 f"{path}: the weights do not fit the network of the card "
-                f"(differs in {len(missing)} tensors, first {min(missing)})"
+                f"(first at {min(name for name, _ in unfit)}); restore the model's folder"
             )
+        network.load_state_dict(tensors, strict=False)
         return Model(card, network, device)
 
 
@@ -117,9 +116,11 @@ def save_model(folder: Path, network: torch.nn.Module, card: Card) -> Card:
     Returns:
         The card with the digest of the weights just written.
     """
-    state = network.state_dict()
     data = save_tensors(
-        {name: state[name].detach().cpu().half().contiguous() for name in _expected(network)}
+        {
+            name: value.detach().cpu().half().contiguous()
+            for name, value in _lasting(network).items()
+        }
     )
     sealed = card.model_copy(update={"digest": digest_of(data)})
     home = folder / card.name
@@ -134,9 +135,13 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _expected(network: torch.nn.Module) -> set[str]:
+def _lasting(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The tensors that make up a model; counters of batch norm say nothing about answers."""
-    return {name for name in network.state_dict() if not name.endswith("num_batches_tracked")}
+    return {
+        name: value
+        for name, value in network.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
 
 
 def _replace(path: Path, data: bytes) -> None:

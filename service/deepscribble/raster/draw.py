@@ -93,7 +93,8 @@ def _touches(
     kind: Kind, parts: list[NDArray[np.float64]], size: NDArray[np.int64], half: float
 ) -> bool:
     """Whether the drawn width of a stroke shares a point with the region."""
-    low, high = np.full(2, -half), size + half
+    low = np.full(2, -half, dtype=np.float64)
+    high = (size + half).astype(np.float64)
     if len(_clipped(_segments(kind, parts), low, high)):
         return True
     # A brush may also surround the whole region without its edge coming near.

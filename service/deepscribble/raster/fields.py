@@ -43,8 +43,8 @@ def nearness(mask: NDArray[np.bool_] | NDArray[np.uint8], radius: float) -> Fiel
     np.square(distance, out=distance)
     np.rint(distance, out=distance)
     np.sqrt(distance, out=distance)
-    distance *= np.float32(-1 / radius)
-    distance += np.float32(1)
+    np.multiply(distance, np.float32(-1 / radius), out=distance)
+    np.add(distance, np.float32(1), out=distance)
     return np.maximum(distance, np.float32(0), out=distance)
 
 

@@ -38,9 +38,7 @@ def fill(rings: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> NDArra
             continue
         row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
         height = bottom[edge, 1] - top[edge, 1]
-        x = top[edge, 0] + (row + 0.5 - top[edge, 1]) * (
-            (bottom[edge, 0] - top[edge, 0]) / height
-        )
+        x = top[edge, 0] + (row + 0.5 - top[edge, 1]) * ((bottom[edge, 0] - top[edge, 0]) / height)
         column = np.clip(np.ceil(x - 0.5), 0, columns).astype(np.int64)
         np.bitwise_xor.at(toggles, (row, column), 1)
     inside = np.bitwise_xor.accumulate(toggles, axis=1)[:, :columns]

@@ -1,0 +1,215 @@
+"""The server put together, and two ways to run it: for good, or beside the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from deepscribble.client.address import Address
+from deepscribble.errors import InvalidInput
+from deepscribble.server.servicer import Servicer
+from deepscribble.v1 import deepscribble_pb2 as pb
+from deepscribble.v1.deepscribble_pb2_grpc import add_DeepScribbleServicer_to_server
+
+if TYPE_CHECKING:
+    from deepscribble.engine import Engine, Limits
+
+__all__ = ["Running", "background", "background_server", "run", "serve"]
+
+LOG = logging.getLogger("deepscribble.server")
+
+GRACE_SECONDS = 5.0
+"""How long requests that run may go on after the server was asked to stop."""
+
+SERVICE = pb.DESCRIPTOR.services_by_name["DeepScribble"].full_name
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers: where, with what, and how to stop it from any thread."""
+
+    address: Address
+    engine: Engine
+    stop: Callable[[], None]
+
+
+async def run(
+    listen: Address,
+    open_engine: Callable[[], Engine],
+    message_bytes: int,
+    ready: Callable[[Running], None],
+) -> None:
+    """The whole server, from its port to its end.
+
+    The port is bound before the models are loaded, so that a taken one is known at once, and
+    `ready` is called when requests are answered.
+
+    Raises:
+        InvalidInput: the port is taken.
+        ModelRefused, UnknownModel: what opening the engine raises.
+    """
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", message_bytes),
+            ("grpc.max_send_message_length", -1),
+            # With it a second server would share a taken port instead of being refused.
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    address = _bind(server, listen)
+    try:
+        engine = open_engine()
+    except BaseException:
+        # gRPC lets go of a port only when a server that was started is stopped.
+        await server.start()
+        await server.stop(None)
+        raise
+    servicer = Servicer(engine)
+    add_DeepScribbleServicer_to_server(servicer, server)
+    healthy = health.aio.HealthServicer()  # type: ignore[attr-defined]
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    reflection.enable_server_reflection(
+        (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+    )
+    for name in ("", SERVICE):
+        await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
+    await server.start()
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(stopped.set)
+
+    ready(Running(address, engine, stop))
+    await stopped.wait()
+    await healthy.enter_graceful_shutdown()
+    await server.stop(GRACE_SECONDS)
+    servicer.close()
+
+
+def _bind(server: grpc.aio.Server, listen: Address) -> Address:
+    """Open the port; port 0 becomes the one that the system gave."""
+    if not listen.is_loopback:
+        raise InvalidInput(
+            "listen",
+            f"{listen} can be reached from other machines, which needs TLS and a token that this "
+            "version does not have; listen on 127.0.0.1 and reach it through an SSH tunnel",
+        )
+    # A name may stand for two addresses, and gRPC is content when one of them is free.
+    numeric = replace(listen, host="127.0.0.1") if listen.host == "localhost" else listen
+    try:
+        port = server.add_insecure_port(str(numeric))
+    except RuntimeError as error:
+        raise InvalidInput(
+            "listen",
+            f"{listen} cannot be opened; another program uses the port, or it is not ours to use. "
+            "Stop that program or choose another port",
+        ) from error
+    return replace(numeric, port=port)
+
+
+def _opener(models: Path | None, device: str, limits: Limits) -> Callable[[], Engine]:
+    from deepscribble.engine import Engine
+
+    return partial(Engine.open, models, device, limits)
+
+
+def serve(
+    listen: str = "127.0.0.1:50051", models: Path | None = None, device: str = "auto"
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let running requests finish. Main thread only.
+
+    Args:
+        listen: HOST:PORT on this machine; port 0 takes any free one.
+        models: Folder of models; None for those that come with the package.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        InvalidInput: `listen` is no address, beyond loopback, or taken; `device` is not there.
+        ModelRefused, UnknownModel: the models cannot be used.
+    """
+    from deepscribble.engine import Limits
+
+    limits = Limits()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ready(running: Running) -> None:
+        for number in handlers:
+            signal.signal(number, lambda *_: running.stop())
+        LOG.info(
+            "DeepScribble listens on %s, runs on %s, has %s; Ctrl-C stops it",
+            running.address,
+            running.engine.device,
+            ", ".join(card.name for card in running.engine.cards()),
+        )
+
+    opener = _opener(models, device, limits)
+    try:
+        asyncio.run(run(Address.parse(listen, "listen"), opener, limits.message_bytes, ready))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    LOG.info("DeepScribble stopped")
+
+
+@contextmanager
+def background(
+    open_engine: Callable[[], Engine], message_bytes: int, listen: str = "127.0.0.1:0"
+) -> Iterator[str]:
+    """A server in a thread of its own with its own event loop; yields its HOST:PORT.
+
+    Errors while it starts are raised here; leaving the block stops it and waits for its end.
+    """
+    started: Future[Running] = Future()
+
+    def work() -> None:
+        try:
+            address = Address.parse(listen, "listen")
+            asyncio.run(run(address, open_engine, message_bytes, started.set_result))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    thread = threading.Thread(target=work, name="deepscribble-server", daemon=True)
+    thread.start()
+    running = started.result()
+    try:
+        yield str(running.address)
+    finally:
+        running.stop()
+        thread.join()
+
+
+@contextmanager
+def background_server(
+    models: Path | None = None, device: str = "auto", limits: Limits | None = None
+) -> Iterator[str]:
+    """A server on a free loopback port while the block runs; yields its "127.0.0.1:PORT".
+
+    Args:
+        models: Folder of models; None for those that come with the package.
+        device: "auto", "cpu", "cuda" or "mps".
+        limits: What it refuses to go beyond; None for the defaults.
+
+    Raises:
+        InvalidInput: `device` is not there.
+        ModelRefused, UnknownModel: the models cannot be used.
+    """
+    from deepscribble.engine import Limits
+
+    limits = limits or Limits()
+    with background(_opener(models, device, limits), limits.message_bytes) as target:
+        yield target

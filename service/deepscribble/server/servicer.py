@@ -1,0 +1,179 @@
+"""The rpcs of the contract, on an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from deepscribble.errors import InvalidInput, LimitExceeded
+from deepscribble.geometry import Outline, Polygon, Region, wire
+from deepscribble.server.status import answered
+from deepscribble.server.upload import Upload, read_pixels
+from deepscribble.server.worker import Places, Worker
+from deepscribble.v1 import deepscribble_pb2 as pb
+from deepscribble.v1.deepscribble_pb2_grpc import DeepScribbleServicer
+
+if TYPE_CHECKING:
+    from deepscribble.engine import Engine
+    from deepscribble.slides.decode import RGB, Decoded
+
+__all__ = ["Servicer"]
+
+IDLE_SECONDS = 60.0
+"""How long an upload may pause between two chunks before its place goes to somebody else."""
+
+
+class Servicer(DeepScribbleServicer):
+    """Answers requests on one event loop, with the heavy work in two threads.
+
+    The inference thread does Segment and Refine one at a time, since one already uses the whole
+    device; the decoding thread unpacks uploads beside it. Requests that wait, run or upload hold
+    one of the engine's `pending_requests` places.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._places = Places(engine.limits.pending_requests)
+        self._inference = Worker("deepscribble-inference")
+        self._decoding = Worker("deepscribble-decoding")
+
+    def close(self) -> None:
+        """Wait for the work that runs, and end the threads."""
+        self._inference.close()
+        self._decoding.close()
+
+    @answered
+    async def Segment(  # noqa: N802 - the contract's name
+        self, request: pb.SegmentRequest, context: Any
+    ) -> pb.SegmentResponse:
+        """The first outline of a region."""
+        with self._places.taken():
+            return await self._inference.run(partial(self._segment, request))
+
+    @answered
+    async def Refine(  # noqa: N802 - the contract's name
+        self, request: pb.RefineRequest, context: Any
+    ) -> pb.RefineResponse:
+        """The outline of a region after its strokes."""
+        with self._places.taken():
+            return await self._inference.run(partial(self._refine, request))
+
+    @answered
+    async def UploadRegion(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
+    ) -> pb.UploadRegionResponse:
+        """Pixels in chunks."""
+        with self._places.taken():
+            upload = Upload(self._engine.limits)
+            while (message := await _next(request_iterator)) is not None:
+                upload.add(message)
+            return await self._decoding.run(partial(self._keep, upload))
+
+    @answered
+    async def ListModels(  # noqa: N802 - the contract's name
+        self, request: pb.ListModelsRequest, context: Any
+    ) -> pb.ListModelsResponse:
+        """The models that this server can run."""
+        return pb.ListModelsResponse(
+            models=[
+                pb.Model(
+                    name=card.name,
+                    kind=card.kind,
+                    digest=card.digest,
+                    mpp=card.mpp,
+                    patch_size=card.patch_size,
+                    threshold=card.threshold,
+                    influence_radius=card.influence_radius,
+                    is_default=card.name == self._engine.default(card.kind),
+                    card_json=card.model_dump_json(),
+                )
+                for card in self._engine.cards()
+            ]
+        )
+
+    @answered
+    async def GetServerInfo(  # noqa: N802 - the contract's name
+        self, request: pb.GetServerInfoRequest, context: Any
+    ) -> pb.GetServerInfoResponse:
+        """Version, device and limits."""
+        return pb.GetServerInfoResponse(
+            version=version("deepscribble"),
+            device=self._engine.device,
+            precision=self._engine.precision,
+            limits=pb.Limits(**asdict(self._engine.limits)),
+        )
+
+    def _segment(self, request: pb.SegmentRequest) -> pb.SegmentResponse:
+        started = time.perf_counter()
+        region, pixels = self._read(request)
+        decoding = time.perf_counter() - started
+        outline = self._engine.segment(
+            region,
+            _known(pixels),
+            guide_model=request.guide_model,
+            return_probability=request.return_probability,
+        )
+        return wire.write_segment_response(_with_decoding(outline, pixels, decoding))
+
+    def _refine(self, request: pb.RefineRequest) -> pb.RefineResponse:
+        started = time.perf_counter()
+        region, pixels = self._read(request)
+        strokes = wire.read_strokes(request.strokes)
+        prior: tuple[Polygon, ...] | None = None
+        if request.HasField("prior"):
+            prior = wire.read_polygons(request.prior.polygons, "prior.polygons")
+        decoding = time.perf_counter() - started
+        outline = self._engine.refine(
+            region,
+            _known(pixels),
+            strokes,
+            prior=prior,
+            guide_model=request.guide_model,
+            refine_model=request.refine_model,
+            return_probability=request.return_probability,
+        )
+        return wire.write_refine_response(_with_decoding(outline, pixels, decoding))
+
+    def _read(self, request: pb.SegmentRequest | pb.RefineRequest) -> tuple[Region, Decoded | str]:
+        if not request.HasField("region"):
+            raise InvalidInput("region", "no region; say where the pixels lie on the slide")
+        region = wire.read_region(request.region)
+        return region, read_pixels(request.pixels, self._engine.limits)
+
+    def _keep(self, upload: Upload) -> pb.UploadRegionResponse:
+        decoded = upload.image()
+        height, width = decoded.rgb.shape[:2]
+        return pb.UploadRegionResponse(
+            region_id=self._engine.keep(decoded.rgb),
+            width=width,
+            height=height,
+            warnings=wire.write_warnings(decoded.warnings),
+        )
+
+
+async def _next(messages: AsyncIterator[pb.UploadRegionRequest]) -> pb.UploadRegionRequest | None:
+    """The next message of an upload, or None at its end."""
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            return await anext(messages, None)
+    except TimeoutError as error:
+        raise LimitExceeded(
+            f"no chunk of the upload came for {IDLE_SECONDS:g} seconds; upload again"
+        ) from error
+
+
+def _known(pixels: Decoded | str) -> RGB | str:
+    return pixels if isinstance(pixels, str) else pixels.rgb
+
+
+def _with_decoding(outline: Outline, pixels: Decoded | str, seconds: float) -> Outline:
+    """The outline with what reading the request cost and converted."""
+    milliseconds = {"decode": 1000 * seconds, **outline.milliseconds}
+    milliseconds["total"] = 1000 * seconds + outline.milliseconds["total"]
+    warnings = () if isinstance(pixels, str) else pixels.warnings
+    return replace(outline, milliseconds=milliseconds, warnings=warnings + outline.warnings)
