@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Warning
@@ -71,17 +71,17 @@ def decode_image(data: bytes, *, max_pixels: int, field: str = "pixels") -> Deco
         with warnings.catch_warnings():
             # `max_pixels` is the limit here; Pillow's own would only repeat it on stderr.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise LimitExceeded(f"{field}: {error}") from error
-    except Image.UnidentifiedImageError as error:
+        raise _bomb(max_pixels, field) from error
+    except UnidentifiedImageError as error:
         raise InvalidInput(field, "not a PNG, JPEG, TIFF or WebP image") from error
     except DAMAGE as error:
         raise InvalidInput(field, f"the image's header is damaged ({error})") from error
     with image:
         check_pixels(image.width, image.height, max_pixels, field)
         sixteen_bit = image.mode.startswith("I;16") or any(
-            ";16" in str(tile.args) for tile in image.tile
+            ";16" in str(tile.args) for tile in getattr(image, "tile", ())
         )
         # A PNG has at most 16 bits; older Pillow calls its 16-bit grays 32-bit.
         sixteen_bit |= image.mode == "I" and image.format == "PNG"
@@ -90,7 +90,7 @@ def decode_image(data: bytes, *, max_pixels: int, field: str = "pixels") -> Deco
             orientation = image.getexif().get(ORIENTATION, 1)
             image.load()
         except Image.DecompressionBombError as error:
-            raise LimitExceeded(f"{field}: {error}") from error
+            raise _bomb(max_pixels, field) from error
         except DAMAGE as error:
             raise InvalidInput(
                 field, f"the image is truncated or damaged ({error}); send the whole file"
@@ -124,6 +124,15 @@ def check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
             f"{field}: {width} x {height} pixels are more than the limit max_pixels "
             f"of {max_pixels}; use a smaller region"
         )
+
+
+def _bomb(max_pixels: int, field: str) -> LimitExceeded:
+    """What Pillow refuses of itself, far above any limit that is meant to be used."""
+    limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+    return LimitExceeded(
+        f"{field}: the image unpacks to more than the limit max_pixels of {limit}; "
+        "use a smaller region"
+    )
 
 
 def _to_rgb(image: Image.Image, sixteen_bit: bool, field: str) -> tuple[RGB, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,12 @@ class Axis:
     step: float
     count: int
     size: int
+
+    @property
+    def is_crop(self) -> bool:
+        """Whether output pixels are source pixels."""
+        inside = 0 <= self.start <= self.size - self.count
+        return self.step == 1 and self.start == round(self.start) and inside
 
     def windows(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Left and right source edges (count,) that each output pixel averages.
@@ -63,24 +70,34 @@ def resample(pixels: NDArray[np.uint8], rows: Axis, columns: Axis) -> NDArray[np
     Returns:
         uint8 (rows.count, columns.count, 3), rounded to nearest.
     """
-    across = _average(pixels.astype(np.float64).transpose(1, 0, 2), columns)
-    down = _average(across.transpose(1, 0, 2), rows)
-    return np.ascontiguousarray(np.rint(np.clip(down, 0, 255)).astype(np.uint8))
+    if rows.is_crop and columns.is_crop:
+        y, x = round(rows.start), round(columns.start)
+        return np.ascontiguousarray(pixels[y : y + rows.count, x : x + columns.count])
+    integral = cv2.integral(pixels, sdepth=cv2.CV_64F).astype(np.float64, copy=False)
+    down = _sums(integral, rows)
+    summed = _sums(down.transpose(1, 0, 2), columns).transpose(1, 0, 2)
+    averaged = summed / (_widths(rows)[:, None, None] * _widths(columns)[None, :, None])
+    # Halves are rounded up from a little below: a half that sums differently in another cut of
+    # the source still comes out the same.
+    return np.ascontiguousarray(np.clip(averaged + (0.5 + 1e-6), 0, 255).astype(np.uint8))
 
 
-def _average(values: NDArray[np.float64], axis: Axis) -> NDArray[np.float64]:
-    """Average along the first axis: differences of the running integral at the windows' edges."""
-    integral = np.zeros((axis.size + 1, *values.shape[1:]))
-    np.cumsum(values, axis=0, out=integral[1:])
+def _widths(axis: Axis) -> NDArray[np.float64]:
     left, right = axis.windows()
-    width = (right - left)[:, None, None]
-    averaged: NDArray[np.float64] = (_at(integral, right) - _at(integral, left)) / width
-    return averaged
+    return right - left
+
+
+def _sums(integral: NDArray[np.float64], axis: Axis) -> NDArray[np.float64]:
+    """Sums over each window along the first axis, from the integral that runs along it."""
+    left, right = axis.windows()
+    return _at(integral, right) - _at(integral, left)
 
 
 def _at(integral: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """The running integral at fractional edges; it is linear inside each pixel."""
     below = np.minimum(np.floor(edges).astype(np.intp), len(integral) - 2)
     fraction = (edges - below)[:, None, None]
-    value: NDArray[np.float64] = integral[below] * (1 - fraction) + integral[below + 1] * fraction
+    value = integral[below]
+    if fraction.any():
+        value = value * (1 - fraction) + integral[below + 1] * fraction
     return value

@@ -1,0 +1,246 @@
+"""What a stroke costs: latency, stages and bytes over loopback gRPC, fields and outlines by size.
+
+Writes one JSON with everything measured and prints the same as tables. Ratios are taken within
+one run; the spread of the bare network's forward tells the machine's noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from deepscribble.client import Client
+from deepscribble.contour import Crossings, polygons_of
+from deepscribble.geometry import Grid, Kind, Label, Region, Stroke
+from deepscribble.geometry.wire import write_region, write_stroke
+from deepscribble.models import SHIPPED, Registry, choose_device
+from deepscribble.raster import DistanceFields, distance_fields, draw
+from deepscribble.server import background_server
+from deepscribble.v1 import deepscribble_pb2 as pb
+
+SIZES = (384, 1024, 4096)
+OUT = Path(__file__).parent / "out"
+TARGETS = {
+    "refine_384_over_forward": 1.25,
+    "refine_4096_over_384": 1.5,
+    "request_bytes": 4096,
+}
+
+
+def tissue(size: int) -> NDArray[np.uint8]:
+    """Real tissue, mirrored until it fills a square of `size` pixels."""
+    image = skimage.data.immunohistochemistry()
+    more = max(0, size - image.shape[0])
+    return np.pad(image, ((0, more), (0, more), (0, 0)), mode="symmetric")[:size, :size]
+
+
+def stroke(number: int, size: int) -> Stroke:
+    """A stroke of about 80 pixels near the middle of a square region, another for each number."""
+    random = np.random.default_rng(number)
+    heading = random.uniform(0, 2 * np.pi) + np.cumsum(random.normal(0, 0.15, 20))
+    steps = 4 * np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    path = np.cumsum(steps, axis=0)
+    path += size / 2 - path.mean(axis=0) + random.uniform(-20, 20, 2)
+    label = Label.FOREGROUND if number % 2 else Label.BACKGROUND
+    return Stroke(f"00000000-0000-4000-8000-{number:012d}", label, Kind.POLYLINE, (path,), 2.0)
+
+
+def milliseconds(work: Callable[[], Any], repeats: int) -> list[float]:
+    """Wall times of `repeats` runs after one that is not counted."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - start) * 1e3)
+    return spent
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """p50, p95, least and greatest."""
+    return {
+        "p50": statistics.median(values),
+        "p95": float(np.percentile(values, 95)),
+        "min": min(values),
+        "max": max(values),
+    }
+
+
+def measure_refine(server: str, size: int, strokes: int) -> dict[str, Any]:
+    """One stroke at a time on a warm region of `size` pixels at the model's scale."""
+    with Client(server, timeout=600) as client:
+        handle = client.open(Region(0, 0, size, size, 1.0), tissue(size))
+        first = handle.segment()
+        handle.refine([stroke(0, size)])
+        walls, stages, answers = [], [], []
+        for number in range(1, strokes + 1):
+            start = time.perf_counter()
+            answer = handle.refine([stroke(number, size)])
+            walls.append((time.perf_counter() - start) * 1e3)
+            stages.append(answer.milliseconds)
+            answers.append(sum(len(ring) for p in answer.polygons for ring in p.rings))
+        session = [stroke(number, size) for number in range(1, 21)]
+        handle.refine(session[:19])
+        start = time.perf_counter()
+        handle.refine(session)
+        twentieth = (time.perf_counter() - start) * 1e3
+        request = pb.RefineRequest(
+            region=write_region(handle.region),
+            pixels=pb.Pixels(region_id=handle.region_id),
+            strokes=[write_stroke(s) for s in session[:2]],
+        )
+        whole = pb.RefineRequest()
+        whole.CopyFrom(request)
+        whole.strokes.extend(write_stroke(s) for s in session[2:])
+    return {
+        "wall_ms": summary(walls),
+        "stages_ms_p50": {name: statistics.median(s[name] for s in stages) for name in stages[0]},
+        "vertices": int(statistics.median(answers)),
+        "polygons_before": len(first.polygons),
+        "first_outline_ms": first.milliseconds,
+        "twentieth_stroke_ms": twentieth,
+        "request_bytes_second_stroke": request.ByteSize(),
+        "request_bytes_twentieth_stroke": whole.ByteSize(),
+    }
+
+
+def measure_pieces(size: int) -> dict[str, Any]:
+    """Distance fields and outlines alone."""
+    grid = Grid.at(Region(0, 0, size, size, 1.0), 1.0)
+    mask = draw(stroke(1, size), grid)
+    assert mask is not None
+    radius = Registry(SHIPPED).card("", "refine").influence_radius
+    fields = DistanceFields(grid.shape, radius)
+    window = fields.add(mask, Label.FOREGROUND)
+    gray = tissue(size)[:, :, 2].astype(np.float32) / 255
+    probability = np.clip(0.5 + 2 * (float(np.median(gray)) - gray), 0, 1)
+    crossings = Crossings.of(probability, 0.5)
+
+    def update() -> None:
+        fields.clear([window])
+        fields.add(mask, Label.FOREGROUND)
+
+    return {
+        "fields_whole_ms": summary(milliseconds(lambda: distance_fields(fields.labels, radius), 5)),
+        "fields_update_ms": summary(milliseconds(update, 20)),
+        "outline_vertices": len(crossings.keys),
+        "outline_find_ms": summary(milliseconds(lambda: Crossings.of(probability, 0.5), 5)),
+        "outline_replace_ms": summary(
+            milliseconds(lambda: crossings.replaced(probability, [window]), 5)
+        ),
+        "outline_polygons_ms": summary(milliseconds(lambda: polygons_of(crossings, grid), 3)),
+    }
+
+
+def main() -> None:
+    """Measure, write the JSON, print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--strokes", type=int, default=40, help="strokes timed in each region")
+    parser.add_argument("--out", type=Path, default=OUT / "latency.json")
+    arguments = parser.parse_args()
+    console = Console()
+
+    registry = Registry(SHIPPED)
+    card = registry.card("", "refine")
+    model = registry.load(card, choose_device("cpu"))
+    batch = np.random.default_rng(0).random((1, 6, 384, 384), dtype=np.float32)
+    result: dict[str, Any] = {
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "python": platform.python_version(),
+        },
+        "model": {"name": card.name, "digest": card.digest, "precision": model.precision},
+        "targets": TARGETS,
+    }
+    forward = milliseconds(lambda: model.predict(batch), arguments.strokes)
+    with background_server(device="cpu") as server:
+        result["refine"] = {
+            str(size): measure_refine(server, size, arguments.strokes) for size in SIZES
+        }
+    forward += milliseconds(lambda: model.predict(batch), arguments.strokes)
+    result["forward_384_ms"] = summary(forward)
+    result["pieces"] = {str(size): measure_pieces(size) for size in SIZES}
+    walls = {size: result["refine"][str(size)]["wall_ms"]["p50"] for size in SIZES}
+    result["ratios"] = {
+        "refine_384_over_forward": walls[384] / result["forward_384_ms"]["p50"],
+        "refine_4096_over_384": walls[4096] / walls[384],
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    report(console, result)
+    console.print(f"Everything measured: {arguments.out}")
+
+
+def report(console: Console, result: dict[str, Any]) -> None:
+    """Print what was measured."""
+    forward = result["forward_384_ms"]
+    console.print(
+        f"RefineNet's bare forward at 384²: p50 {forward['p50']:.1f} ms, "
+        f"p95 {forward['p95']:.1f} ms ({result['model']['precision']})"
+    )
+    table = Table(
+        "region",
+        "stroke p50",
+        "p95",
+        "fields",
+        "refine",
+        "outline",
+        "vertices",
+        "20th stroke",
+        "request bytes, 2nd / 20th",
+        title="One stroke, ms",
+    )
+    for size, found in result["refine"].items():
+        stages = found["stages_ms_p50"]
+        table.add_row(
+            f"{size}²",
+            *(f"{found['wall_ms'][p]:.1f}" for p in ("p50", "p95")),
+            *(f"{stages[s]:.1f}" for s in ("fields", "refine", "outline")),
+            f"{found['vertices']:,}",
+            f"{found['twentieth_stroke_ms']:.1f}",
+            f"{found['request_bytes_second_stroke']:,} / "
+            f"{found['request_bytes_twentieth_stroke']:,}",
+        )
+    console.print(table)
+    table = Table(
+        "size",
+        "fields whole",
+        "fields update",
+        "outline found",
+        "outline updated",
+        "polygons",
+        "vertices",
+        title="Pieces, p50 ms",
+    )
+    for size, found in result["pieces"].items():
+        keys = (
+            "fields_whole_ms",
+            "fields_update_ms",
+            "outline_find_ms",
+            "outline_replace_ms",
+            "outline_polygons_ms",
+        )
+        table.add_row(
+            f"{size}²",
+            *(f"{found[key]['p50']:.1f}" for key in keys),
+            f"{found['outline_vertices']:,}",
+        )
+    console.print(table)
+    for name, value in result["ratios"].items():
+        console.print(f"{name}: {value:.2f} (at most {result['targets'][name]})")
+
+
+if __name__ == "__main__":
+    main()

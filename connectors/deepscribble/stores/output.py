@@ -1,0 +1,66 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+from deepscribble.errors import OutputRefused
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Make sure that `write_whole` can write here, before any work is done.
+
+    Raises:
+        OutputRefused: the folder is missing or refuses a new file, or `path` is a folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputRefused(f"{path}: the output is a folder; name a file")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise OutputRefused(f"{path}: the output exists and may not be written")
+    beside = _beside(path)
+    try:
+        _create(beside, b"")
+        beside.unlink()
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file so that it is never seen half-written: beside its place, then moved there.
+
+    Raises:
+        OutputRefused: it cannot be written; what was there before is untouched.
+    """
+    path = Path(path)
+    beside = _beside(path)
+    try:
+        _create(beside, data)
+        beside.replace(path.resolve())
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise _refused(path, error) from error
+
+
+def _beside(path: Path) -> Path:
+    # A link is written through, so the new file must lie where the link leads.
+    return path.resolve().parent / f".deepscribble-{uuid.uuid4().hex}.tmp"
+
+
+def _create(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _refused(path: Path, error: OSError) -> OutputRefused:
+    reason = error.strerror or str(error)
+    return OutputRefused(
+        f"{path}: the output cannot be written ({reason}); name a file in a folder that exists "
+        "and that you may write to"
+    )

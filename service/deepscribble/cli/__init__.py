@@ -1,0 +1,5 @@
+"""The `deepscribble` command."""
+
+from deepscribble.cli.main import app
+
+__all__ = ["app"]

@@ -1,0 +1,219 @@
+"""The commands of `deepscribble`."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from deepscribble.cli import options
+from deepscribble.cli.connection import connect, start
+from deepscribble.cli.outlining import Task, check_outputs, default_output, outline_image
+from deepscribble.cli.report import (
+    INTERRUPTED,
+    outline_json,
+    reported,
+    show_json,
+    show_models,
+    show_outline,
+    show_warnings,
+    working,
+)
+from deepscribble.errors import DeepScribbleError
+from deepscribble.geometry import Outline, Warning
+from deepscribble.stores import RESULT_CLASS, StrokeClasses, read_polygons, read_strokes
+
+app = typer.Typer(
+    name="deepscribble",
+    help="Interactive tumor segmentation: strokes in, outlines out. For research use.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def segment(
+    image: options.Image,
+    mpp: options.Mpp = None,
+    region: options.RegionBox = None,
+    output: options.Output = None,
+    overlay: options.Overlay = None,
+    class_name: options.ResultClass = RESULT_CLASS,
+    server: options.Server = None,
+    models: options.Models = None,
+    device: options.DeviceChoice = options.Device.AUTO,
+    as_json: options.AsJson = False,
+) -> None:
+    """Outline the tumor of IMAGE, without strokes."""
+    with reported(as_json):
+        task = Task(
+            image, mpp, region, output or default_output(image), overlay,
+            server, models, device, class_name,
+        )  # fmt: skip
+        check_outputs(task)
+        outline, warnings = outline_image(task, ("guide",), lambda handle: handle.segment())
+        _show(task, outline, warnings, as_json)
+
+
+@app.command()
+def refine(
+    image: options.Image,
+    strokes: options.Strokes,
+    mpp: options.Mpp = None,
+    region: options.RegionBox = None,
+    output: options.Output = None,
+    overlay: options.Overlay = None,
+    class_name: options.ResultClass = RESULT_CLASS,
+    foreground: options.Foreground = None,
+    background: options.Background = None,
+    prior: options.Prior = None,
+    server: options.Server = None,
+    models: options.Models = None,
+    device: options.DeviceChoice = options.Device.AUTO,
+    as_json: options.AsJson = False,
+) -> None:
+    """Outline the tumor of IMAGE so that it obeys the strokes."""
+    with reported(as_json):
+        inputs = (strokes,) if prior is None else (strokes, prior)
+        task = Task(
+            image, mpp, region, output or default_output(image), overlay,
+            server, models, device, class_name, inputs,
+        )  # fmt: skip
+        check_outputs(task)
+        classes = StrokeClasses.chosen(foreground or (), background or ())
+        read = read_strokes(strokes, classes)
+        polygons, notes = None, read.warnings
+        if prior is not None:
+            # What has no class was drawn as an area to start from; other classes were not.
+            polygons = read_polygons(prior, (*classes.foreground, class_name, ""))
+            if not polygons:
+                notes += (Warning("PRIOR_EMPTY", f"{prior}: no areas to start from"),)
+        outline, warnings = outline_image(
+            task,
+            ("guide", "refine") if polygons is None else ("refine",),
+            lambda handle: handle.refine(read.strokes, prior=polygons),
+            read.strokes,
+        )
+        _show(task, outline, (*notes, *warnings), as_json)
+
+
+@app.command()
+def models(
+    server: options.Server = None,
+    models: options.Models = None,
+    device: options.DeviceChoice = options.Device.AUTO,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the models that a server can run."""
+    with reported(as_json):
+        with working("Starting"), connect(server, models, device) as client:
+            found, about = client.list_models(), client.server_info()
+        if as_json:
+            show_json(
+                {
+                    "models": [
+                        {
+                            "name": model.name,
+                            "kind": model.kind,
+                            "digest": model.digest,
+                            "mpp": model.mpp,
+                            "is_default": model.is_default,
+                            "card": model.card,
+                        }
+                        for model in found
+                    ],
+                    "server": {
+                        "version": about.version,
+                        "device": about.device,
+                        "precision": about.precision,
+                        "limits": about.limits,
+                    },
+                }
+            )
+        else:
+            show_models(found, about)
+
+
+@app.command()
+def serve(
+    listen: options.Listen = "127.0.0.1:50051",
+    models: options.Models = None,
+    device: options.DeviceChoice = options.Device.AUTO,
+    as_json: options.AsJson = False,
+) -> None:
+    """Serve until Ctrl-C."""
+    with reported(as_json), _logged(as_json):
+        start(lambda: _serve(listen, models, device))
+
+
+def _serve(listen: str, models: Path | None, device: str) -> None:
+    from deepscribble.server import serve as run
+
+    run(listen=listen, models=models, device=device)
+
+
+class _JsonLines(logging.Formatter):
+    """What the server says, an object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        return json.dumps({"level": record.levelname, "message": record.getMessage()})
+
+
+@contextmanager
+def _logged(as_json: bool) -> Iterator[None]:
+    """Let the server speak: to people on stderr, to machines on stdout."""
+    handler = logging.StreamHandler(sys.stdout if as_json else sys.stderr)
+    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(message)s"))
+    log = logging.getLogger("deepscribble")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def train(context: typer.Context) -> None:
+    """Train GuideNet and RefineNet."""
+    with reported(as_json="--json" in context.args):
+        try:
+            # Only here, so that every other command starts without what training needs.
+            learning = importlib.import_module("deepscribble.learning.cli")
+            code = learning.app(context.args, prog_name="deepscribble train", standalone_mode=False)
+        except ModuleNotFoundError as error:
+            raise DeepScribbleError(
+                f"training needs the package {error.name}; install it with "
+                "pip install 'deepscribble[train]'"
+            ) from error
+    raise typer.Exit(code or 0)
+
+
+def _show(task: Task, outline: Outline, warnings: tuple[Warning, ...], as_json: bool) -> None:
+    files = {"image": str(task.image), "output": str(task.output)}
+    if task.overlay is not None:
+        files["overlay"] = str(task.overlay)
+    if as_json:
+        show_json(outline_json(outline, warnings, files))
+        return
+    show_warnings(warnings)
+    show_outline(outline, [path for name, path in files.items() if name != "image"])
+
+
+def main() -> None:
+    """Run the command line, the entry point of the `deepscribble` script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
