@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deepscribble.client import Client
-from deepscribble.contour import Crossings, polygons_of
+from deepscribble.contour import Pieces
 from deepscribble.geometry import Grid, Kind, Label, Region, Stroke
 from deepscribble.geometry.wire import write_region, write_stroke
 from deepscribble.models import SHIPPED, Registry, choose_device
@@ -41,7 +41,7 @@ TARGETS = {
 
 def tissue(size: int) -> NDArray[np.uint8]:
     """Real tissue, mirrored until it fills a square of `size` pixels."""
-    image = skimage.data.immunohistochemistry()
+    image = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
     more = max(0, size - image.shape[0])
     return np.pad(image, ((0, more), (0, more), (0, 0)), mode="symmetric")[:size, :size]
 
@@ -125,8 +125,8 @@ def measure_pieces(size: int) -> dict[str, Any]:
     fields = DistanceFields(grid.shape, radius)
     window = fields.add(mask, Label.FOREGROUND)
     gray = tissue(size)[:, :, 2].astype(np.float32) / 255
-    probability = np.clip(0.5 + 2 * (float(np.median(gray)) - gray), 0, 1)
-    crossings = Crossings.of(probability, 0.5)
+    probability = np.clip(np.float32(0.5) + 2 * (np.median(gray) - gray), 0, 1).astype(np.float32)
+    pieces = Pieces.of(probability, 0.5, grid)
 
     def update() -> None:
         fields.clear([window])
@@ -135,12 +135,11 @@ def measure_pieces(size: int) -> dict[str, Any]:
     return {
         "fields_whole_ms": summary(milliseconds(lambda: distance_fields(fields.labels, radius), 5)),
         "fields_update_ms": summary(milliseconds(update, 20)),
-        "outline_vertices": len(crossings.keys),
-        "outline_find_ms": summary(milliseconds(lambda: Crossings.of(probability, 0.5), 5)),
-        "outline_replace_ms": summary(
-            milliseconds(lambda: crossings.replaced(probability, [window]), 5)
+        "outline_vertices": len(pieces.crossings.keys),
+        "outline_whole_ms": summary(milliseconds(lambda: Pieces.of(probability, 0.5, grid), 3)),
+        "outline_update_ms": summary(
+            milliseconds(lambda: pieces.replaced(probability, [window]), 5)
         ),
-        "outline_polygons_ms": summary(milliseconds(lambda: polygons_of(crossings, grid), 3)),
     }
 
 
@@ -218,9 +217,8 @@ def report(console: Console, result: dict[str, Any]) -> None:
         "size",
         "fields whole",
         "fields update",
-        "outline found",
-        "outline updated",
-        "polygons",
+        "outline whole",
+        "outline update",
         "vertices",
         title="Pieces, p50 ms",
     )
@@ -228,9 +226,8 @@ def report(console: Console, result: dict[str, Any]) -> None:
         keys = (
             "fields_whole_ms",
             "fields_update_ms",
-            "outline_find_ms",
-            "outline_replace_ms",
-            "outline_polygons_ms",
+            "outline_whole_ms",
+            "outline_update_ms",
         )
         table.add_row(
             f"{size}²",

@@ -103,6 +103,7 @@ class StandInEngine:
         guide_model: str = "",
         refine_model: str = "",
         return_probability: bool = False,
+        known_outline: str = "",
     ) -> Outline:
         self.calls.append(guide_model)
         self.strokes = strokes

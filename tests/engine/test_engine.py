@@ -233,6 +233,27 @@ def test_every_stage_is_timed_and_the_second_time_is_free(engine, pixels):
     assert again["refine"] < first["refine"] / 3
 
 
+def test_an_answer_says_what_changed_since_a_known_outline(engine, pixels):
+    known = engine.segment(REGION, pixels)
+    strokes = [scribble(70, near=(1300, 2300)), scribble(71, Label.BACKGROUND, near=(2300, 2900))]
+    for drawn in (strokes[:1], strokes, strokes[1:], []):
+        outline = engine.refine(REGION, pixels, drawn, prior=None, known_outline=known.outline_id)
+        if not drawn:
+            assert outline.change is None
+            break
+        change = outline.change
+        came = [outline.polygons[index] for index in change.added]
+        assert change.applied(known.polygons, came) == outline.polygons
+        assert len(came) < len(outline.polygons)
+        known = outline
+
+
+def test_a_change_since_an_outline_that_is_not_known_is_the_whole(engine, pixels):
+    outline = engine.refine(REGION, pixels, [scribble(72)], known_outline="of another server")
+    assert outline.change is None
+    assert outline.polygons
+
+
 def test_coarser_pixels_than_the_model_wants_are_said(engine, pixels):
     outline = engine.segment(Region(0, 0, 1600, 1200, 2.0), pixels)
     assert [w.code for w in outline.warnings] == ["PIXELS_COARSER_THAN_MODEL"]

@@ -67,6 +67,19 @@ def test_the_wire_changes_nothing_of_an_answer(served: str, engine: Engine) -> N
     assert set(refined.milliseconds) >= {"decode", "refine", "outline", "total"}
 
 
+def test_outlines_put_together_from_changes_are_the_whole_ones(served: str, engine: Engine) -> None:
+    with Client(served) as client, Client(served) as other:
+        handle, beside = client.open(REGION, RGB), other.open(REGION, RGB)
+        handle.segment()
+        for drawn in (STROKES[:1], STROKES, STROKES[1:], STROKES):
+            got = handle.refine(drawn, return_probability=True)
+            assert got.change is not None
+            assert_same(got, engine.refine(REGION, RGB, drawn, return_probability=True))
+            # Another client of the same region has an older outline, or none.
+            seen = beside.refine(drawn[:1], return_probability=True)
+            assert_same(seen, engine.refine(REGION, RGB, drawn[:1], return_probability=True))
+
+
 async def test_the_asynchronous_client_gets_the_same(served: str, engine: Engine) -> None:
     async with AsyncClient(served) as client:
         handle = await client.open(REGION, RGB)

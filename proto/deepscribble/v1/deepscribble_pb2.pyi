@@ -533,8 +533,11 @@ class SegmentResponse(_message.Message):
     STAGES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
+    OUTLINE_ID_FIELD_NUMBER: _builtins.int
     region_id: _builtins.str
     """Stands for the pixels in later requests."""
+    outline_id: _builtins.str
+    """Names this outline in a later RefineRequest.known_outline."""
     @_builtins.property
     def polygons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Polygon]:
         """Pieces of the outline, level-0 pixels, ordered by their first pixel."""
@@ -564,14 +567,49 @@ class SegmentResponse(_message.Message):
         stages: _abc.Iterable[Global___Stage] | None = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         probability: Global___ProbabilityMap | None = ...,
+        outline_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["probability", b"probability"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "polygons", b"polygons", "probability", b"probability", "region_id", b"region_id", "stages", b"stages", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "outline_id", b"outline_id", "polygons", b"polygons", "probability", b"probability", "region_id", b"region_id", "stages", b"stages", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SegmentResponse: _TypeAlias = SegmentResponse  # noqa: Y015
+
+@_typing.final
+class OutlineChange(_message.Message):
+    """How an outline comes out of a known one: drop, then insert."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KNOWN_OUTLINE_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    known_outline: _builtins.str
+    """The outline_id that is changed."""
+    @_builtins.property
+    def removed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions in the known outline of the polygons that are gone, ascending."""
+
+    @_builtins.property
+    def added(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Positions in the new outline of the polygons that came, ascending."""
+
+    def __init__(
+        self,
+        *,
+        known_outline: _builtins.str = ...,
+        removed: _abc.Iterable[_builtins.int] | None = ...,
+        added: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "known_outline", b"known_outline", "removed", b"removed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutlineChange: _TypeAlias = OutlineChange  # noqa: Y015
 
 @_typing.final
 class RefineRequest(_message.Message):
@@ -584,12 +622,18 @@ class RefineRequest(_message.Message):
     GUIDE_MODEL_FIELD_NUMBER: _builtins.int
     REFINE_MODEL_FIELD_NUMBER: _builtins.int
     RETURN_PROBABILITY_FIELD_NUMBER: _builtins.int
+    KNOWN_OUTLINE_FIELD_NUMBER: _builtins.int
     guide_model: _builtins.str
     """GuideNet's name; empty for the server's default. Not run with a prior."""
     refine_model: _builtins.str
     """RefineNet's name; empty for the server's default."""
     return_probability: _builtins.bool
     """Whether the answer holds the probability map."""
+    known_outline: _builtins.str
+    """The outline_id of an answer about this region that the client still has.
+    If the server has it too, the answer holds only what changed since, so
+    that a stroke costs the same in a region of any size.
+    """
     @_builtins.property
     def region(self) -> Global___Region:
         """Where the pixels lie on the slide."""
@@ -616,10 +660,11 @@ class RefineRequest(_message.Message):
         guide_model: _builtins.str = ...,
         refine_model: _builtins.str = ...,
         return_probability: _builtins.bool = ...,
+        known_outline: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pixels", b"pixels", "prior", b"prior", "region", b"region"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide_model", b"guide_model", "pixels", b"pixels", "prior", b"prior", "refine_model", b"refine_model", "region", b"region", "return_probability", b"return_probability", "strokes", b"strokes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide_model", b"guide_model", "known_outline", b"known_outline", "pixels", b"pixels", "prior", b"prior", "refine_model", b"refine_model", "region", b"region", "return_probability", b"return_probability", "strokes", b"strokes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -636,11 +681,17 @@ class RefineResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
     STROKE_IDS_FIELD_NUMBER: _builtins.int
+    OUTLINE_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
     region_id: _builtins.str
     """Stands for the pixels in later requests."""
+    outline_id: _builtins.str
+    """Names this outline in a later RefineRequest.known_outline."""
     @_builtins.property
     def polygons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Polygon]:
-        """Pieces of the outline, level-0 pixels, ordered by their first pixel."""
+        """Pieces of the outline, level-0 pixels, ordered by their first pixel. With
+        a change, only those at the positions change.added.
+        """
 
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelRef]:
@@ -662,6 +713,10 @@ class RefineResponse(_message.Message):
     def stroke_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of the strokes that took part, in the order they were applied."""
 
+    @_builtins.property
+    def change(self) -> Global___OutlineChange:
+        """Set if polygons holds only what changed since the known outline."""
+
     def __init__(
         self,
         *,
@@ -672,10 +727,12 @@ class RefineResponse(_message.Message):
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         probability: Global___ProbabilityMap | None = ...,
         stroke_ids: _abc.Iterable[_builtins.str] | None = ...,
+        outline_id: _builtins.str = ...,
+        change: Global___OutlineChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["probability", b"probability"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "probability", b"probability"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "polygons", b"polygons", "probability", b"probability", "region_id", b"region_id", "stages", b"stages", "stroke_ids", b"stroke_ids", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "models", b"models", "outline_id", b"outline_id", "polygons", b"polygons", "probability", b"probability", "region_id", b"region_id", "stages", b"stages", "stroke_ids", b"stroke_ids", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,9 +24,9 @@ SOFTWARE = "DeepScribble"
 SHIFT = 4
 
 
-def draw_overlay(
+def paint(
     rgb: NDArray[np.uint8], grid: Grid, polygons: Iterable[Polygon], strokes: Iterable[Stroke]
-) -> bytes:
+) -> NDArray[np.uint8]:
     """Draw outline and strokes over the pixels of a region.
 
     Args:
@@ -36,7 +36,7 @@ def draw_overlay(
         strokes: Drawn at their width, foreground blue, background orange.
 
     Returns:
-        A PNG file.
+        A painted copy of `rgb`.
     """
     canvas = rgb.copy()
     scale = (grid.scale_x + grid.scale_y) / 2
@@ -49,11 +49,17 @@ def draw_overlay(
         cv2.polylines(canvas, parts, closed, STROKE[stroke.label], width, cv2.LINE_AA, SHIFT)
     rings = [_fixed(grid, ring) for polygon in polygons for ring in polygon.rings]
     cv2.polylines(canvas, rings, True, OUTLINE, 2, cv2.LINE_AA, SHIFT)
-    # Says whose it is, so that a later run may replace it.
+    return canvas
+
+
+def draw_overlay(
+    rgb: NDArray[np.uint8], grid: Grid, polygons: Iterable[Polygon], strokes: Iterable[Stroke]
+) -> bytes:
+    """What `paint` gives as a PNG that says whose it is, so that a later run may replace it."""
     info = PngInfo()
     info.add_text("Software", SOFTWARE)
     buffer = io.BytesIO()
-    Image.fromarray(canvas).save(buffer, "PNG", pnginfo=info)
+    Image.fromarray(paint(rgb, grid, polygons, strokes)).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 

@@ -66,6 +66,7 @@ class RegionTalk:
         self.region = region
         self.region_id = ""
         self._warnings: tuple[Any, ...] = ()
+        self._last: Outline | None = None
         if isinstance(pixels, bytes):
             self._data = pixels
             self._form = pb.UploadRegionRequest(encoded=pb.EncodedForm(size=len(pixels)))
@@ -93,14 +94,15 @@ class RegionTalk:
         self.region_id = answer.region_id
         self._warnings = wire.read_warnings(answer.warnings)
 
-    def _outline(self, call: Callable[[], Call]) -> Talk[Outline]:
+    def _outline(self, call: Callable[[], Call], known: Outline | None = None) -> Talk[Outline]:
         """Call, and once more with the pixels sent anew if the server forgot them."""
         try:
             answer = yield call()
         except RegionForgotten:
             yield from self.upload()
             answer = yield call()
-        outline = wire.read_outline(answer)
+        outline = wire.read_outline(answer, known)
+        self._last = outline
         return replace(outline, warnings=self._warnings + outline.warnings)
 
     def segment(self, guide_model: str, return_probability: bool) -> Talk[Outline]:
@@ -126,12 +128,14 @@ class RegionTalk:
         return_probability: bool,
     ) -> Talk[Outline]:
         """Ask for the outline after all strokes."""
+        known = self._last
         request = pb.RefineRequest(
             region=wire.write_region(self.region),
             strokes=[wire.write_stroke(stroke) for stroke in strokes],
             guide_model=guide_model,
             refine_model=refine_model,
             return_probability=return_probability,
+            known_outline=known.outline_id if known else "",
         )
         if prior is not None:
             polygons = [wire.write_polygon(polygon) for polygon in prior]
@@ -141,7 +145,7 @@ class RegionTalk:
             request.pixels.region_id = self.region_id
             return Call("Refine", request)
 
-        return self._outline(call)
+        return self._outline(call, known)
 
 
 class KnownRegion:

@@ -12,12 +12,18 @@ the outline at the region's border.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.raster import Window
+
+AnyT = TypeVar("AnyT", bound=np.generic)
+
+NEW = -1
+"""The piece of a crossing that no ring has been drawn through yet."""
 
 _NEAREST = 1.0 / 32.0
 """Vertices keep this share of a pixel away from pixel centres, so that no two ever coincide."""
@@ -36,6 +42,7 @@ class Crossings:
         along: (N,) float64 in (0, 1), from the first pixel's centre to the second's.
         run_sums: (N,) float64: for a crossing that opens a run of inside pixels of a row, the sum
             of their probabilities; 0 for all others.
+        piece: (N,) int64, the piece of the outline that each belongs to, `NEW` before it is known.
     """
 
     shape: tuple[int, int]
@@ -44,67 +51,83 @@ class Crossings:
     first_inside: NDArray[np.bool_]
     along: NDArray[np.float64]
     run_sums: NDArray[np.float64]
+    piece: NDArray[np.int64]
 
     @classmethod
     def of(cls, probability: NDArray[np.float32], threshold: float) -> Crossings:
         """Find all crossings of a probability map (rows, columns)."""
         shape = (probability.shape[0], probability.shape[1])
-        whole = Window(0, 0, *shape)
-        keys, first_inside, along = _find(probability, threshold, whole)
-        return cls(
-            shape,
-            threshold,
-            keys,
-            first_inside,
-            along,
-            _run_sums(probability, shape, keys, first_inside),
-        )
+        keys, first_inside, along = _find(probability, threshold, Window(0, 0, *shape))
+        run_sums = _run_sums(probability, shape, keys, first_inside)
+        piece = np.full(len(keys), NEW, dtype=np.int64)
+        return cls(shape, threshold, keys, first_inside, along, run_sums, piece)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return (
-            self.keys.nbytes + self.first_inside.nbytes + self.along.nbytes + self.run_sums.nbytes
-        )
+        columns = (self.keys, self.first_inside, self.along, self.run_sums, self.piece)
+        return sum(column.nbytes for column in columns)
 
     def replaced(self, probability: NDArray[np.float32], windows: Sequence[Window]) -> Crossings:
         """The crossings of `probability`, which differs from the former map only in `windows`.
 
-        Equal to `Crossings.of(probability, threshold)`, at the cost of the windows alone.
+        Equal to `Crossings.of(probability, threshold)`, at the cost of the windows' rows alone;
+        kept crossings keep their piece.
         """
-        kept = np.ones(len(self.keys), dtype=np.bool_)
-        found = []
-        for number, window in enumerate(windows):
-            kept &= ~_concerns(self.keys, self.shape, window)
-            keys, first_inside, along = _find(probability, self.threshold, window)
-            fresh = np.ones(len(keys), dtype=np.bool_)
-            for earlier in windows[:number]:
-                fresh &= ~_concerns(keys, self.shape, earlier)
-            found.append((keys[fresh], first_inside[fresh], along[fresh]))
-        keys = np.concatenate([self.keys[kept], *(part[0] for part in found)])
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        first_inside = np.concatenate([self.first_inside[kept], *(part[1] for part in found)])[
-            order
-        ]
-        along = np.concatenate([self.along[kept], *(part[2] for part in found)])[order]
-        run_sums = np.concatenate([self.run_sums[kept], np.zeros(len(keys) - int(kept.sum()))])[
-            order
-        ]
+        changed = self
         for window in windows:
-            low, high = np.searchsorted(
-                keys,
-                [_row_key(self.shape, window.top + 1), _row_key(self.shape, window.bottom + 1)],
+            changed = changed._replaced_in(probability, window)
+        # Only now: between two windows a row may open a run that it does not close.
+        for window in windows:
+            low, high = changed.rows(window.top + 1, window.bottom + 1)
+            changed.run_sums[low:high] = _run_sums(
+                probability, self.shape, changed.keys[low:high], changed.first_inside[low:high]
             )
-            run_sums[low:high] = _run_sums(
-                probability, self.shape, keys[low:high], first_inside[low:high]
-            )
-        return Crossings(self.shape, self.threshold, keys, first_inside, along, run_sums)
+        return changed
 
+    def _replaced_in(self, probability: NDArray[np.float32], window: Window) -> Crossings:
+        low, high = self.rows(window.top, window.bottom + 1)
+        kept = np.flatnonzero(~_concerns(self.keys[low:high], self.shape, window)) + low
+        keys, first_inside, along = _find(probability, self.threshold, window)
+        order = np.argsort(np.concatenate([self.keys[kept], keys]), kind="stable")
 
-def _row_key(shape: tuple[int, int], padded_row: int) -> int:
-    """The smallest key of a padded row."""
-    return 2 * padded_row * (shape[1] + 2)
+        def spliced(column: NDArray[AnyT], fresh: NDArray[AnyT]) -> NDArray[AnyT]:
+            middle = np.concatenate([column[kept], fresh])[order]
+            return np.concatenate([column[:low], middle, column[high:]])
+
+        return replace(
+            self,
+            keys=spliced(self.keys, keys),
+            first_inside=spliced(self.first_inside, first_inside),
+            along=spliced(self.along, along),
+            run_sums=spliced(self.run_sums, np.zeros(len(keys))),
+            piece=spliced(self.piece, np.full(len(keys), NEW, dtype=np.int64)),
+        )
+
+    def subset(self, chosen: NDArray[np.bool_]) -> Crossings:
+        """The crossings of some pieces."""
+        return replace(
+            self,
+            keys=self.keys[chosen],
+            first_inside=self.first_inside[chosen],
+            along=self.along[chosen],
+            run_sums=self.run_sums[chosen],
+            piece=self.piece[chosen],
+        )
+
+    def pieces_near(self, window: Window) -> NDArray[np.int64]:
+        """The pieces that have a pixel in `window` or beside it, diagonally too."""
+        low, high = self.rows(window.top, window.bottom + 2)
+        level = low + np.flatnonzero((self.keys[low:high] & 1) == 0)
+        column = (self.keys[level] >> 1) % (self.shape[1] + 2)
+        near = (column[0::2] <= window.right) & (column[1::2] >= window.left)
+        return np.unique(self.piece[level[0::2][near]])
+
+    def rows(self, first: int, past: int) -> tuple[int, int]:
+        """Where the crossings of padded rows `first` to `past`, excluded, begin and end."""
+        row = 2 * (self.shape[1] + 2)
+        low, high = np.searchsorted(self.keys, [first * row, past * row])
+        return int(low), int(high)
 
 
 def _concerns(keys: NDArray[np.int64], shape: tuple[int, int], window: Window) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ class Rings:
         probability: (R,) sum of the probability over the pixels of the piece an exterior bounds,
             holes left out; 0 for holes.
         pixels: (R,) number of those pixels.
+        of_crossing: (N,) the ring that each crossing lies on.
     """
 
     xy: NDArray[np.float64]
@@ -31,6 +32,7 @@ class Rings:
     parent: NDArray[np.int64]
     probability: NDArray[np.float64]
     pixels: NDArray[np.int64]
+    of_crossing: NDArray[np.int64]
 
 
 def trace(crossings: Crossings) -> Rings:
@@ -54,7 +56,7 @@ def trace(crossings: Crossings) -> Rings:
     parent = _parents(crossings, ring, len(starts), below, x)
     probability, pixels = _sums(crossings, ring, parent, below, column)
     xy, starts = _vertices(np.stack([x, y], axis=1), order, starts, number, rows, columns)
-    return Rings(xy, starts, _areas(xy, starts), parent, probability, pixels)
+    return Rings(xy, starts, _areas(xy, starts), parent, probability, pixels, ring)
 
 
 def _successors(

@@ -11,12 +11,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from deepscribble.contour import Crossings
 from deepscribble.engine.guess import Guess, Scaled
 from deepscribble.engine.tiles import Blend, cover, predict
-from deepscribble.geometry import Kind, Label, Stroke, Warning
+from deepscribble.geometry import Change, Kind, Label, Polygon, Stroke, Warning
 from deepscribble.models import Model, input_channels
 from deepscribble.raster import DistanceFields, Window, draw, reach
+
+_ANSWERS = 4
+"""Outlines that a drawing remembers, to tell several clients what changed since theirs."""
 
 _NOTES = {
     "STROKE_OUTSIDE": "lies wholly outside of the region; the answer is without it",
@@ -47,22 +49,16 @@ class _Applied:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Refined:
-    """The answer to a list of strokes.
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """A window that strokes reach, with what its answer depends on.
 
-    Args:
-        crossings: The outline.
-        probability: (rows, columns) float32; the drawing's own array, valid until it is refined
-            again.
-        stroke_ids: The strokes that took part.
-        warnings: What was clipped, left out or decided.
+    `tiles` are RefineNet's windows over it, each with the fingerprints of the strokes that reach
+    the tile. Two areas are equal only if their answers are.
     """
 
-    crossings: Crossings
-    probability: NDArray[np.float32]
-    stroke_ids: tuple[str, ...]
-    warnings: tuple[Warning, ...]
+    window: Window
+    tiles: tuple[tuple[Window, tuple[bytes, ...]], ...]
 
 
 class Drawing:
@@ -70,7 +66,11 @@ class Drawing:
 
     Only what the newest stroke reaches is computed; the rest is kept from the rounds before. The
     answer depends on the strokes alone, not on the way they came: a drawing made anew gives the
-    same one. Hold `lock` around its methods and for as long as an answer is used.
+    same one. Hold `lock` around its methods, and while its attributes are read.
+
+    Attributes:
+        probability: (rows, columns) float32, the answer as of `refine`.
+        pieces: Its outline as of `outline`.
     """
 
     def __init__(self, model: Model, scaled: Scaled, guess: Guess) -> None:
@@ -80,14 +80,48 @@ class Drawing:
         self._guess = guess
         self._fields = DistanceFields(scaled.grid.shape, model.card.influence_radius)
         self._applied: list[_Applied] = []
-        self._probability = guess.probability.copy()
+        self._areas: set[_Area] = set()
         self._changed: list[Window] = []
         self._tiles: dict[tuple[Window, tuple[bytes, ...]], NDArray[np.float32]] = {}
+        self._answers: dict[str, tuple[Polygon, ...]] = {}
+        self.probability = guess.probability.copy()
+        self.pieces = guess.pieces
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the drawing may come to hold: fields, answer, and the refined tiles."""
-        return self._fields.nbytes + 2 * self._probability.nbytes
+        """Bytes that the drawing may come to hold: fields, answer, refined tiles, outline."""
+        return self._fields.nbytes + 2 * self.probability.nbytes + 2 * self._guess.pieces.nbytes
+
+    @property
+    def stroke_ids(self) -> tuple[str, ...]:
+        """The strokes that take part, in the order they were applied."""
+        return tuple(a.stroke.id for a in self._applied if a.reached is not None)
+
+    @property
+    def warnings(self) -> tuple[Warning, ...]:
+        """What was clipped, left out or decided."""
+        return tuple(warning for a in self._applied for warning in a.warnings())
+
+    @property
+    def outline_id(self) -> str:
+        """Names the outline of the prior and what was drawn, in order."""
+        digest = hashlib.sha256(self._guess.outline_id.encode())
+        digest.update(self._model.card.digest.encode())
+        for applied in self._applied:
+            digest.update(applied.fingerprint)
+        return digest.hexdigest()
+
+    def change_since(self, known: str) -> Change | None:
+        """What the outline changes in an earlier one, if that is among the last few answered."""
+        first = {self._guess.outline_id: self._guess.pieces.polygons}
+        earlier = (self._answers | first).get(known)
+        self._answers.pop(self.outline_id, None)
+        self._answers[self.outline_id] = self.pieces.polygons
+        for oldest in list(self._answers)[:-_ANSWERS]:
+            del self._answers[oldest]
+        if earlier is None:
+            return None
+        return Change.between(known, earlier, self.pieces.polygons)
 
     def apply(self, strokes: Sequence[Stroke]) -> None:
         """Bring the distance fields up to `strokes`, oldest first.
@@ -125,48 +159,47 @@ class Drawing:
 
     def refine(self) -> None:
         """Bring the probability up to the strokes applied: RefineNet, then the guarantees."""
-        for window in self._changed:
-            self._probability[window.slices] = self._guess.probability[window.slices]
-        self._changed = self._areas()
-        wanted = {
-            tile: drawn_on
-            for area in self._changed
-            for tile in cover(area, self._scaled.grid.shape, self._model.card.patch_size)
-            if (drawn_on := self._drawn_on(tile))
-        }
-        self._tiles = {key: self._tiles[key] for key in wanted.items() if key in self._tiles}
-        missing = [tile for tile, drawn_on in wanted.items() if (tile, drawn_on) not in self._tiles]
+        areas = {self._area(window) for window in self._reached()}
+        stale, fresh = self._areas - areas, areas - self._areas
+        wanted = {tile for area in areas for tile in area.tiles}
+        self._tiles = {tile: self._tiles[tile] for tile in wanted & self._tiles.keys()}
+        missing = sorted(wanted - self._tiles.keys(), key=lambda tile: (tile[0].top, tile[0].left))
         # One tile at a time: a tile's last bits must not depend on which others ran beside it.
-        for tile, refined in predict(self._model, missing, self._stack, 1):
-            self._tiles[tile, wanted[tile]] = refined
-        for area in self._changed:
+        answers = predict(self._model, [window for window, _ in missing], self._stack, 1)
+        for tile, (_, refined) in zip(missing, answers, strict=True):
+            self._tiles[tile] = refined
+        for area in stale:
+            cut = area.window.slices
+            self.probability[cut] = self._guess.probability[cut]
+        for area in fresh:
             self._compose(area)
+        self._areas = areas
+        self._changed += [area.window for area in (*stale, *fresh)]
 
-    def answer(self) -> Refined:
-        """The outline of the strokes refined last."""
-        return Refined(
-            self._guess.crossings.replaced(self._probability, self._changed),
-            self._probability,
-            tuple(a.stroke.id for a in self._applied if a.reached is not None),
-            tuple(warning for a in self._applied for warning in a.warnings()),
-        )
+    def outline(self) -> None:
+        """Bring the pieces up to the probability."""
+        self.pieces = self.pieces.replaced(self.probability, self._changed)
+        self._changed = []
 
-    def _areas(self) -> list[Window]:
+    def _reached(self) -> list[Window]:
         """Where strokes reach, as few windows that share no pixel."""
-        areas: list[Window] = []
+        windows: list[Window] = []
         for applied in self._applied:
-            area = applied.reached
-            if area is None:
-                continue
-            while True:
-                met = [other for other in areas if other.meets(area)]
+            window = applied.reached
+            while window is not None:
+                met = [other for other in windows if other.meets(window)]
+                windows = [other for other in windows if other not in met]
                 if not met:
+                    windows.append(window)
                     break
                 for other in met:
-                    areas.remove(other)
-                    area = area.joined(other)
-            areas.append(area)
-        return areas
+                    window = window.joined(other)
+        return windows
+
+    def _area(self, window: Window) -> _Area:
+        tiles = cover(window, self._scaled.grid.shape, self._model.card.patch_size)
+        drawn_on = ((tile, self._drawn_on(tile)) for tile in tiles)
+        return _Area(window, tuple((tile, strokes) for tile, strokes in drawn_on if strokes))
 
     def _drawn_on(self, tile: Window) -> tuple[bytes, ...]:
         """Fingerprints of the strokes that reach a tile: what its refined answer depends on."""
@@ -184,14 +217,14 @@ class Drawing:
             self._fields.background[cut],
         )
 
-    def _compose(self, area: Window) -> None:
+    def _compose(self, area: _Area) -> None:
         """Lay the refined tiles over the prior where strokes reach, then the strokes themselves."""
-        blend = Blend(area)
-        for (tile, _), refined in self._tiles.items():
-            blend.add(tile, refined)
-        cut = area.slices
+        blend = Blend(area.window)
+        for tile in area.tiles:
+            blend.add(tile[0], self._tiles[tile])
+        cut = area.window.slices
         weight = reach(self._fields.foreground[cut], self._fields.background[cut])
-        prior, target = self._guess.probability[cut], self._probability[cut]
+        prior, target = self._guess.probability[cut], self.probability[cut]
         # The weight is 0 where no stroke reaches, which leaves the prior bit for bit.
         np.add(prior, weight * (blend.result() - prior), out=target)
         labels = self._fields.labels[cut]

@@ -16,13 +16,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepscribble.contour import Crossings, polygons_of
 from deepscribble.engine.cache import RegionCache
 from deepscribble.engine.drawing import Drawing
 from deepscribble.engine.guess import (
@@ -149,18 +148,14 @@ class Engine:
             self._scaled(source, region, card)
         with watch("guide"):
             guess = self._guess(source, region, card, grid, card.threshold)
-        return self._outline(
-            watch,
-            grid,
-            guess.crossings,
-            Outline(
-                polygons=(),
-                region_id=source.region_id,
-                models=(_ref(card),),
-                milliseconds={},
-                warnings=_coarse(source.image, region, card) + _precision(model),
-                probability=guess.probability if return_probability else None,
-            ),
+        return Outline(
+            polygons=guess.pieces.polygons,
+            region_id=source.region_id,
+            models=(_ref(card),),
+            milliseconds=watch.read(),
+            warnings=_coarse(source.image, region, card) + _precision(model),
+            probability=guess.probability if return_probability else None,
+            outline_id=guess.outline_id,
         )
 
     def refine(
@@ -173,6 +168,7 @@ class Engine:
         guide_model: str = "",
         refine_model: str = "",
         return_probability: bool = False,
+        known_outline: str = "",
     ) -> Outline:
         """The outline of a region after all strokes drawn on it, oldest first.
 
@@ -184,6 +180,8 @@ class Engine:
             guide_model: Name of a GuideNet; empty for the default. Not run with a prior.
             refine_model: Name of a RefineNet; empty for the default.
             return_probability: Whether the answer holds the probability map.
+            known_outline: Id of an earlier outline of the region; if it is still known here, the
+                answer says what changed since.
 
         Raises:
             As `segment`.
@@ -206,13 +204,11 @@ class Engine:
             used.insert(0, guide)
             with watch("guide"):
                 guess = self._guess(source, region, guide, grid, card.threshold)
-            origin = guide.digest
         else:
             with watch("prior"):
                 guess = guess_from_polygons(prior, grid, card.threshold)
-            origin = hashlib.sha256(guess.probability.data).hexdigest()
         drawing = self._cache.get_or_make(
-            ("drawing", source.region_id, region, card.digest, origin),
+            ("drawing", source.region_id, region, card.digest, guess.outline_id),
             Drawing,
             lambda: Drawing(model, scaled, guess),
         )
@@ -222,22 +218,19 @@ class Engine:
             with watch("refine"):
                 drawing.refine()
             with watch("outline"):
-                refined = drawing.answer()
-                probability = refined.probability.copy() if return_probability else None
-        return self._outline(
-            watch,
-            grid,
-            refined.crossings,
-            Outline(
-                polygons=(),
+                drawing.outline()
+                change = drawing.change_since(known_outline)
+            return Outline(
+                polygons=drawing.pieces.polygons,
                 region_id=source.region_id,
                 models=tuple(_ref(card) for card in used),
-                milliseconds={},
-                warnings=_coarse(source.image, region, card) + _precision(model) + refined.warnings,
-                stroke_ids=refined.stroke_ids,
-                probability=probability,
-            ),
-        )
+                milliseconds=watch.read(),
+                warnings=_coarse(source.image, region, card) + _precision(model) + drawing.warnings,
+                stroke_ids=drawing.stroke_ids,
+                probability=drawing.probability.copy() if return_probability else None,
+                outline_id=drawing.outline_id,
+                change=change,
+            )
 
     def _model(self, card: Card) -> Model:
         with self._loading:
@@ -292,11 +285,6 @@ class Engine:
         check_limit(points, self.limits.points, "points of all strokes", split)
         points = sum(len(ring) for polygon in prior for ring in polygon.rings)
         check_limit(points, self.limits.points, "points of the prior", split)
-
-    def _outline(self, watch: _Watch, grid: Grid, crossings: Crossings, answer: Outline) -> Outline:
-        with watch("outline"):
-            polygons = polygons_of(crossings, grid)
-        return replace(answer, polygons=polygons, milliseconds=watch.read())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepscribble.contour import Crossings
+from deepscribble.contour import Pieces
 from deepscribble.engine.tiles import Blend, cover, predict
 from deepscribble.geometry import Grid, Polygon
 from deepscribble.models import Model, input_channels
@@ -43,16 +44,18 @@ class Guess:
 
     Args:
         probability: (rows, columns) float32, the prior.
-        crossings: Its outline.
+        pieces: Its outline.
+        outline_id: Names that outline.
     """
 
     probability: NDArray[np.float32]
-    crossings: Crossings
+    pieces: Pieces
+    outline_id: str
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.probability.nbytes + self.crossings.nbytes
+        return self.probability.nbytes + self.pieces.nbytes
 
 
 def scale_pixels(rgb: NDArray[np.uint8], grid: Grid) -> Scaled:
@@ -88,7 +91,7 @@ def guess_by_guide(model: Model, scaled: Scaled, grid: Grid, threshold: float) -
         probability = cv2.resize(
             probability, (grid.width, grid.height), interpolation=cv2.INTER_LINEAR
         ).astype(np.float32, copy=False)
-    return Guess(probability, Crossings.of(probability, threshold))
+    return _guess(probability, grid, threshold)
 
 
 def guess_from_polygons(polygons: Sequence[Polygon], grid: Grid, threshold: float) -> Guess:
@@ -105,4 +108,10 @@ def guess_from_polygons(polygons: Sequence[Polygon], grid: Grid, threshold: floa
         window = Window(top, left, bottom, right)
         inside = fill([ring - [left, top] for ring in rings], (window.height, window.width))
         probability[window.slices][inside] = 1.0
-    return Guess(probability, Crossings.of(probability, threshold))
+    return _guess(probability, grid, threshold)
+
+
+def _guess(probability: NDArray[np.float32], grid: Grid, threshold: float) -> Guess:
+    digest = hashlib.sha256(f"{grid} {threshold}".encode())
+    digest.update(probability.data)
+    return Guess(probability, Pieces.of(probability, threshold, grid), digest.hexdigest())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
-from deepscribble.geometry.outline import ModelRef, Outline, Warning
+from deepscribble.geometry.outline import Change, ModelRef, Outline, Warning
 from deepscribble.geometry.polygon import Polygon
 from deepscribble.geometry.region import Region
 from deepscribble.geometry.stroke import FloatPoints, Kind, Label, Stroke, frozen_points
@@ -183,14 +183,31 @@ def _read_probability(message: pb.ProbabilityMap) -> NDArray[np.float32]:
     return np.frombuffer(message.values, dtype="<f4").reshape(shape).astype(np.float32, copy=False)
 
 
-def read_outline(message: pb.SegmentResponse | pb.RefineResponse) -> Outline:
+def read_outline(
+    message: pb.SegmentResponse | pb.RefineResponse, known: Outline | None = None
+) -> Outline:
     """The outline of an answer; that of Segment has no strokes.
+
+    Args:
+        message: The answer.
+        known: The outline that the request named as known, from which a change is applied.
 
     Raises:
         InvalidInput: the answer breaks the contract; the path names where.
     """
+    polygons = read_polygons(message.polygons, "polygons")
+    change = None
+    if isinstance(message, pb.RefineResponse) and message.HasField("change"):
+        change = Change(
+            message.change.known_outline,
+            tuple(message.change.removed),
+            tuple(message.change.added),
+        )
+        if known is None or known.outline_id != change.known:
+            raise InvalidInput("change", "the answer changes an outline that was not named")
+        polygons = change.applied(known.polygons, polygons)
     return Outline(
-        polygons=read_polygons(message.polygons, "polygons"),
+        polygons=polygons,
         region_id=message.region_id,
         models=tuple(ModelRef(model.name, model.digest) for model in message.models),
         milliseconds={stage.name: stage.milliseconds for stage in message.stages},
@@ -199,14 +216,17 @@ def read_outline(message: pb.SegmentResponse | pb.RefineResponse) -> Outline:
         probability=(
             _read_probability(message.probability) if message.HasField("probability") else None
         ),
+        outline_id=message.outline_id,
+        change=change,
     )
 
 
-def _answer(outline: Outline) -> dict[str, Any]:
+def _answer(outline: Outline, polygons: Iterable[Polygon]) -> dict[str, Any]:
     """The fields that the answers of Segment and Refine share."""
     fields: dict[str, Any] = {
-        "polygons": [write_polygon(polygon) for polygon in outline.polygons],
+        "polygons": [write_polygon(polygon) for polygon in polygons],
         "region_id": outline.region_id,
+        "outline_id": outline.outline_id,
         "models": [pb.ModelRef(name=ref.name, digest=ref.digest) for ref in outline.models],
         "stages": [
             pb.Stage(name=name, milliseconds=milliseconds)
@@ -224,9 +244,17 @@ def _answer(outline: Outline) -> dict[str, Any]:
 
 def write_segment_response(outline: Outline) -> pb.SegmentResponse:
     """The outline as the answer of Segment."""
-    return pb.SegmentResponse(**_answer(outline))
+    return pb.SegmentResponse(**_answer(outline, outline.polygons))
 
 
 def write_refine_response(outline: Outline) -> pb.RefineResponse:
-    """The outline as the answer of Refine."""
-    return pb.RefineResponse(stroke_ids=outline.stroke_ids, **_answer(outline))
+    """The outline as the answer of Refine; with a change, only the polygons that came."""
+    change = outline.change
+    if change is None:
+        fields = _answer(outline, outline.polygons)
+    else:
+        fields = _answer(outline, (outline.polygons[index] for index in change.added))
+        fields["change"] = pb.OutlineChange(
+            known_outline=change.known, removed=change.removed, added=change.added
+        )
+    return pb.RefineResponse(stroke_ids=outline.stroke_ids, **fields)

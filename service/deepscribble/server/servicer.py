@@ -136,6 +136,7 @@ class Servicer(DeepScribbleServicer):
             guide_model=request.guide_model,
             refine_model=request.refine_model,
             return_probability=request.return_probability,
+            known_outline=request.known_outline,
         )
         return wire.write_refine_response(_with_decoding(outline, pixels, decoding))
 

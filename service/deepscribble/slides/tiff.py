@@ -28,7 +28,7 @@ SINGLE_PLANE = ("YXS", "SYX", "YX")
 TIFF_DAMAGE = (*DAMAGE, tifffile.TiffFileError, RuntimeError)
 
 
-class UnusualTiff(Exception):  # noqa: N818 - a way out for the caller, not an error
+class UnusualTiff(Exception):
     """A palette, CMYK or bit-packed image: small and rare, so left to the whole-file decoder."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -10,14 +11,13 @@ from numpy.typing import NDArray
 from skimage.color import hed_from_rgb, rgb_from_hed
 
 RGB = NDArray[np.uint8]
+Channel = TypeVar("Channel", np.uint8, np.float32)
 
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
 """Optical density of each byte value."""
 
 
-def place(
-    shape: tuple[int, int], size: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def place(shape: tuple[int, int], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """A way to cut a `size` x `size` patch from an image of `shape` (rows, columns).
 
     Any direction, mirrored or not, enlarged or reduced by up to a quarter; inside the image where
@@ -45,18 +45,16 @@ def place(
     return np.hstack([turn, (np.array(centre) - 0.5 - turn @ middle)[:, None]])
 
 
-def cut(
-    image: NDArray[np.generic], matrix: NDArray[np.float64], size: int
-) -> NDArray[np.generic]:
+def cut(image: NDArray[Channel], matrix: NDArray[np.float64], size: int) -> NDArray[Channel]:
     """The patch of `image` that `matrix` (from `place`) names; reflected beyond the border."""
-    patch: NDArray[np.generic] = cv2.warpAffine(
+    patch = cv2.warpAffine(
         image,
         matrix,
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return patch
+    return np.asarray(patch, dtype=image.dtype)
 
 
 def recolour(rgb: RGB, rng: np.random.Generator) -> RGB:

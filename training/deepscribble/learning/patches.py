@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from deepscribble.geometry import Grid, Region, Stroke
 from deepscribble.learning.augment import cut, place, recolour, worsen
 from deepscribble.learning.prior import spoiled
 from deepscribble.learning.sample import Sample
-from deepscribble.learning.scribble import VARIED, scribble
+from deepscribble.learning.scribble import VARIED, scribbles
 from deepscribble.models import Card, input_channels
-from deepscribble.raster import DistanceFields, distance_fields, draw, reach
+from deepscribble.raster import distance_fields, draw, reach
 
 Field = NDArray[np.float32]
 
@@ -27,12 +28,14 @@ _TRIES = 6
 _ANYWHERE = 0.15
 """Share of RefineNet's patches that are kept whatever is inside: a user also corrects those."""
 
+_ALL = 0.6
+"""Share of RefineNet's patches with strokes all over; the others have one to four."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """One patch, or a batch of them stacked along a first axis.
 
-    Args:
+class Lesson(NamedTuple):
+    """One patch, or a batch of them collated along a first axis.
+
+    Attributes:
         inputs: (C, H, W) float32, the network's input channels.
         truth: (1, H, W) float32, 0 or 1.
         prior: (1, H, W) float32, the answer where no stroke reaches; 0 for GuideNet.
@@ -46,19 +49,7 @@ class Lesson:
     prior: torch.Tensor
     reach: torch.Tensor
     labels: torch.Tensor
-    number: torch.Tensor
-
-
-def stack(lessons: Sequence[Lesson]) -> Lesson:
-    """A batch of `lessons`."""
-    return Lesson(
-        inputs=torch.stack([lesson.inputs for lesson in lessons]),
-        truth=torch.stack([lesson.truth for lesson in lessons]),
-        prior=torch.stack([lesson.prior for lesson in lessons]),
-        reach=torch.stack([lesson.reach for lesson in lessons]),
-        labels=torch.stack([lesson.labels for lesson in lessons]),
-        number=torch.stack([lesson.number for lesson in lessons]),
-    )
+    number: int | torch.Tensor
 
 
 class Numbers(Sampler[int]):
@@ -115,7 +106,7 @@ class GuidePatches(Dataset[Lesson]):
         truth = _truth(sample, matrix, size)
         blank = np.zeros((size, size), dtype=np.float32)
         return _lesson(
-            input_channels(rgb, self._card),
+            input_channels(self._card, rgb),
             truth,
             blank,
             np.ones_like(blank),
@@ -155,14 +146,18 @@ class RefinePatches(Dataset[Lesson]):
                 break
         rgb = worsen(recolour(cut(sample.rgb, matrix, size), rng), rng)
         if rng.random() < 0.5:
-            prior = np.asarray(cut(self._priors[index], matrix, size), dtype=np.float32)
+            prior = cut(self._priors[index], matrix, size)
         else:
             prior = spoiled(truth, rng)
         labels = np.zeros((size, size), dtype=np.uint8)
-        add_strokes(labels, _strokes(truth, prior >= self._card.threshold, self._seed, number))
+        grid = own_grid((size, size), self._card.mpp)
+        guess = prior >= self._card.threshold
+        most = None if rng.random() < _ALL else int(rng.integers(1, 5))
+        hand = replace(VARIED, most=most)
+        draw_all(labels, scribbles(truth, guess, grid, hand, int(rng.integers(2**32))), grid)
         foreground, background = distance_fields(labels, self._card.influence_radius)
         return _lesson(
-            input_channels(rgb, self._card, prior, foreground, background),
+            input_channels(self._card, rgb, prior, foreground, background),
             truth,
             prior,
             reach(foreground, background),
@@ -171,14 +166,20 @@ class RefinePatches(Dataset[Lesson]):
         )
 
 
-def patch_grid(shape: tuple[int, int], mpp: float) -> Grid:
+def draw_all(labels: NDArray[np.uint8], strokes: Sequence[Stroke], grid: Grid) -> None:
+    """Draw `strokes` over what `labels` (of `grid`) holds; the newer wins."""
+    for stroke in strokes:
+        drawn = draw(stroke, grid)
+        if drawn is not None:
+            labels[drawn.window.slices][drawn.mask] = stroke.label.value
+
+
+def own_grid(shape: tuple[int, int], mpp: float) -> Grid:
     """The grid of an image of `shape` (rows, columns) that is at the model's scale already."""
     return Grid.at(Region(0, 0, shape[1], shape[0], mpp), mpp)
 
 
-def next_round(
-    lesson: Lesson, answer: NDArray[np.bool_], card: Card, seed: int
-) -> Lesson:
+def next_round(lesson: Lesson, answer: NDArray[np.bool_], card: Card, seed: int) -> Lesson:
     """A batch with further strokes, drawn where the network's own `answer` is wrong.
 
     Only the distance fields change from one round to the next (paper, 2.2.4).
@@ -189,14 +190,45 @@ def next_round(
         card: RefineNet's.
         seed: As for the patches.
     """
-    inputs, weights, labels = lesson.inputs.clone(), lesson.reach.clone(), lesson.labels.clone()
-    at = [card.channels.index(name) for name in ("foreground", "background")]
-    for index, number in enumerate(lesson.number.tolist()):
+    inputs, weights = lesson.inputs.clone(), lesson.reach.clone()
+    labels = lesson.labels.cpu().clone()
+    grid = own_grid((answer.shape[1], answer.shape[2]), card.mpp)
+    numbers = cast(torch.Tensor, lesson.number).tolist()
+    for index, number in enumerate(numbers):
         drawn = labels[index].numpy()
-        truth = lesson.truth[index, 0].numpy() > 0.5
-        add_strokes(drawn, _strokes(truth, answer[index], seed + 1, number))
+        truth = lesson.truth[index, 0].cpu().numpy() > 0.5
+        strokes = scribbles(truth, answer[index], grid, VARIED, _again(seed, number))
+        draw_all(drawn, strokes, grid)
         foreground, background = distance_fields(drawn, card.influence_radius)
-        inputs[index, at[0]] = torch.from_numpy(foreground)
-        inputs[index, at[1]] = torch.from_numpy(background)
+        inputs[index, -2] = torch.from_numpy(foreground)
+        inputs[index, -1] = torch.from_numpy(background)
         weights[index, 0] = torch.from_numpy(reach(foreground, background))
-    return Lesson(inputs, lesson.truth, lesson.prior, weights, labels, lesson.number)
+    return lesson._replace(inputs=inputs, reach=weights, labels=labels)
+
+
+def _again(seed: int, number: int) -> int:
+    """The seed of a patch's second round."""
+    return int(np.random.default_rng([seed, number, 1]).integers(2**32))
+
+
+def _truth(sample: Sample, matrix: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    inside = np.where(sample.truth, np.uint8(255), np.uint8(0))
+    return cut(inside, matrix, size) > 127
+
+
+def _lesson(
+    inputs: Field,
+    truth: NDArray[np.bool_],
+    prior: Field,
+    weight: Field,
+    labels: NDArray[np.uint8],
+    number: int,
+) -> Lesson:
+    return Lesson(
+        torch.from_numpy(inputs),
+        torch.from_numpy(truth[None].astype(np.float32)),
+        torch.from_numpy(prior[None]),
+        torch.from_numpy(weight[None]),
+        torch.from_numpy(labels),
+        number,
+    )

@@ -6,6 +6,8 @@ that only met those neither keeps a good guess nor mends an unfamiliar one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,34 +28,36 @@ def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
     rows, columns = truth.shape
     if rng.random() < 0.05:
         return np.full((rows, columns), rng.uniform(0.0, 1.0), dtype=np.float32)
-    guess = truth.astype(np.float32)
+    guess: Field = truth.astype(np.float32)
     if rng.random() < 0.6:
         guess = _bent(guess, rng)
     if rng.random() < 0.5:
         reach = int(rng.integers(1, 10))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
         grow = rng.random() < 0.5
-        guess = (cv2.dilate if grow else cv2.erode)(guess, kernel)
+        guess = _float((cv2.dilate if grow else cv2.erode)(guess, kernel))
     for value in (0.0, 1.0):
         if rng.random() < 0.6:
             guess[_blobs((rows, columns), rng)] = value
-    guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.6, 5.0))
+    guess = _float(cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.6, 5.0)))
     # A network's guess is never quite sure, and seldom evenly so.
     low, high = rng.uniform(0.0, 0.3), rng.uniform(0.7, 1.0)
     texture = _noise((rows, columns), rng.uniform(2.0, 24.0), rng)
     guess = low + (high - low) * guess + np.float32(rng.uniform(0.0, 0.15)) * texture
-    return np.asarray(np.clip(guess, 0.0, 1.0), dtype=np.float32)
+    return _float(np.clip(guess, 0.0, 1.0))
 
 
 def _noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Field:
     """Smooth noise of unit variance; features are about `sigma` pixels wide."""
     step = max(1, int(sigma / 2))
-    coarse = rng.standard_normal((shape[0] // step + 2, shape[1] // step + 2), dtype=np.float32)
-    coarse = cv2.GaussianBlur(coarse, (0, 0), max(sigma / step, 0.5))
-    coarse /= max(float(coarse.std()), 1e-6)
-    return np.asarray(
-        cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC), dtype=np.float32
+    size = (shape[0] // step + 2, shape[1] // step + 2)
+    coarse = _float(
+        cv2.GaussianBlur(
+            rng.standard_normal(size, dtype=np.float32), (0, 0), max(sigma / step, 0.5)
+        )
     )
+    coarse /= max(float(coarse.std()), 1e-6)
+    return _float(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC))
 
 
 def _bent(guess: Field, rng: np.random.Generator) -> Field:
@@ -61,15 +65,14 @@ def _bent(guess: Field, rng: np.random.Generator) -> Field:
     shape = (guess.shape[0], guess.shape[1])
     rows, columns = np.indices(shape, dtype=np.float32)
     sigma, strength = rng.uniform(8.0, 40.0), np.float32(rng.uniform(1.0, 10.0))
-    return np.asarray(
+    return _float(
         cv2.remap(
             guess,
             columns + strength * _noise(shape, sigma, rng),
             rows + strength * _noise(shape, sigma, rng),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
-        ),
-        dtype=np.float32,
+        )
     )
 
 
@@ -77,3 +80,8 @@ def _blobs(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_
     """A few round-edged patches that cover 2 to 20 % of the area."""
     noise = _noise(shape, rng.uniform(8.0, 40.0), rng)
     return noise > np.quantile(noise[::4, ::4], 1.0 - rng.uniform(0.02, 0.2))
+
+
+def _float(values: NDArray[Any]) -> Field:
+    """OpenCV keeps the type of what it is given but does not say so."""
+    return np.asarray(values, dtype=np.float32)

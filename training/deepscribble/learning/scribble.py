@@ -18,7 +18,7 @@ from skimage.morphology import skeletonize
 from deepscribble.geometry import Grid, Kind, Label, Stroke
 
 Mask = NDArray[np.bool_]
-Path = NDArray[np.int64]
+Way = NDArray[np.int64]
 """Neighbouring pixels along a stroke, (N, 2) as row, column."""
 
 _MARGIN = 2.5
@@ -70,7 +70,7 @@ VARIED = Hand(
 """For training: strokes of many people."""
 
 
-def scribble(
+def scribbles(
     truth: Mask, answer: Mask, grid: Grid, hand: Hand = STEADY, seed: int = 0
 ) -> tuple[Stroke, ...]:
     """Strokes that correct `answer`: foreground where it misses, background where it exceeds.
@@ -117,7 +117,7 @@ def scribble(
     return tuple(strokes)
 
 
-def _middle(mistake: Mask, inner: float) -> Path | None:
+def _middle(mistake: Mask, inner: float) -> Way | None:
     """The longest way through the inner part of `mistake`; None where it has no inner part."""
     padded = np.pad(mistake, 1).view(np.uint8)
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
@@ -127,10 +127,10 @@ def _middle(mistake: Mask, inner: float) -> Path | None:
     core = depth >= max(_MARGIN, inner * deepest)
     _, parts = cv2.connectedComponents(core.view(np.uint8), connectivity=8)
     at_deepest = parts[np.unravel_index(int(depth.argmax()), depth.shape)]
-    return _longest_way(skeletonize(parts == at_deepest))
+    return _longest_way(skeletonize(parts == at_deepest))  # type: ignore[no-untyped-call]
 
 
-def _longest_way(skeleton: Mask) -> Path:
+def _longest_way(skeleton: Mask) -> Way:
     """The longest of the shortest ways between pixels of a skeleton.
 
     Exact for a skeleton without loops: the pixel farthest from any pixel is one end.
@@ -163,11 +163,11 @@ _STEPS = ((-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def _stroke(
-    name: str, label: Label, path: Path, grid: Grid, hand: Hand, rng: np.random.Generator
+    name: str, label: Label, path: Way, grid: Grid, hand: Hand, rng: np.random.Generator
 ) -> Stroke:
     """`path` as drawn by `hand`."""
     path = _cut(path, int(rng.integers(hand.shortest, hand.longest + 1)), rng)
-    xy = path[:, ::-1] + 0.5
+    xy: NDArray[np.float64] = path[:, ::-1] + np.float64(0.5)
     if hand.jitter > 0 and len(xy) > 1:
         xy = _trembled(xy, hand.jitter, rng)
     xy = np.clip(xy, 0, (grid.width, grid.height))
@@ -179,7 +179,7 @@ def _stroke(
     return Stroke(name, label, kind, (grid.to_level0(xy),), float(width * grid.scale_x))
 
 
-def _cut(path: Path, longest: int, rng: np.random.Generator) -> Path:
+def _cut(path: Way, longest: int, rng: np.random.Generator) -> Way:
     """A stretch of `path` no longer than `longest` pixels: its middle, give or take by chance."""
     steps = np.hypot(*np.diff(path, axis=0).T)
     length = np.concatenate([[0.0], np.cumsum(steps)])

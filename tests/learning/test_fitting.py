@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from deepscribble.errors import InvalidInput, ModelRefused
+from deepscribble.learning import Plan
+from deepscribble.learning.fitting import PATCHES_PER_EPOCH, composed, fit, loss_of
+from deepscribble.learning.patches import Lesson
+from deepscribble.models import GUIDE_CHANNELS, Card
+
+CARD = Card(
+    name="guide-tumor",
+    kind="guide",
+    encoder="none",
+    decoder_channels=(8, 8, 8, 8, 8),
+    mpp=1.0,
+    patch_size=64,
+    mean=(0.7, 0.5, 0.7),
+    std=(0.2, 0.2, 0.2),
+    channels=GUIDE_CHANNELS,
+    threshold=0.5,
+    influence_radius=0,
+    target="tumor",
+    training=(),
+    use="tests",
+)
+
+
+class Stripes(Dataset[Lesson]):
+    """Stripes to be found by their brightness; `until` ends like a crash."""
+
+    def __init__(self, until: int = 10**9, value: float = 1.0) -> None:
+        self.until = until
+        self.value = value
+
+    def __getitem__(self, number: int) -> Lesson:
+        if number >= self.until:
+            raise RuntimeError("crash")
+        truth = (torch.arange(32) // 4 % 2).float().expand(1, 32, 32).roll(number, 2)
+        blank = torch.zeros(1, 32, 32)
+        return Lesson(
+            (truth - 0.5).expand(3, 32, 32) * self.value,
+            truth,
+            blank,
+            torch.ones_like(blank),
+            torch.zeros(32, 32, dtype=torch.uint8),
+            number,
+        )
+
+
+def network() -> torch.nn.Module:
+    torch.manual_seed(4)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1),
+        torch.nn.BatchNorm2d(4),
+        torch.nn.Dropout2d(0.2),
+        torch.nn.Conv2d(4, 1, 1),
+    )
+
+
+def test_fitting_learns(tmp_path: Path) -> None:
+    lesson = Stripes()[0]
+    batch = lesson._replace(**{name: getattr(lesson, name)[None] for name in lesson._fields[:5]})
+    before = network().eval()
+    after = fit(network(), CARD, Stripes(), Plan(epochs=2, rate=2e-2), tmp_path)
+    assert not after.training
+    with torch.no_grad():
+        bad, good = (loss_of(composed(found, batch), batch.truth) for found in (before, after))
+    assert good < 0.6 * bad
+    log = (tmp_path / "log" / "version_0" / "metrics.csv").read_text().splitlines()
+    assert "loss" in log[0]
+
+
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    plan = Plan(epochs=3, rate=1e-2)
+    whole = fit(network(), CARD, Stripes(), plan, tmp_path / "whole")
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(network(), CARD, Stripes(PATCHES_PER_EPOCH + 40), plan, tmp_path / "cut")
+    resumed = fit(network(), CARD, Stripes(), plan, tmp_path / "cut", resume=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_minutes_end_a_run(tmp_path: Path) -> None:
+    fit(network(), CARD, Stripes(until=PATCHES_PER_EPOCH), Plan(minutes=1e-5), tmp_path)
+    assert (tmp_path / "last.ckpt").is_file()
+
+
+def test_an_answer_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    fit(network(), CARD, Stripes(), Plan(epochs=1), tmp_path)
+    kept = (tmp_path / "last.ckpt").read_bytes()
+    with pytest.raises(ModelRefused, match="answer is NaN"):
+        fit(network(), CARD, Stripes(value=float("nan")), Plan(epochs=2), tmp_path, resume=True)
+    assert (tmp_path / "last.ckpt").read_bytes() == kept
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"last\.ckpt is not there"):
+        fit(network(), CARD, Stripes(), Plan(epochs=1), tmp_path, resume=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="cuda is not available"):
+        fit(network(), CARD, Stripes(), Plan(epochs=1, device="cuda"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"epochs": 1, "minutes": 1.0}, {"epochs": 0}, {"minutes": float("nan")}]
+)
+def test_plans_without_a_duration_are_refused(kwargs) -> None:
+    with pytest.raises(InvalidInput, match=r"epochs|minutes"):
+        Plan(**kwargs)
+
+
+def test_the_answer_is_the_prior_where_no_stroke_reaches() -> None:
+    prior = torch.rand(1, 1, 8, 8)
+    reach = torch.zeros(1, 1, 8, 8)
+    reach[..., :4] = 1
+    blank = torch.zeros(1, 8, 8)
+    lesson = Lesson(torch.randn(1, 3, 8, 8), prior, prior, reach, blank, 0)
+    logits = torch.nn.Conv2d(3, 1, 1)
+    answer = composed(logits, lesson)
+    assert torch.equal(answer[..., 4:], prior[..., 4:])
+    expected = torch.sigmoid(logits(lesson.inputs))
+    assert torch.allclose(answer[..., :4], expected[..., :4])

@@ -1,0 +1,110 @@
+"""`deepscribble train`: GuideNet and RefineNet from a folder of images and masks."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from deepscribble.models import Card
+
+app = typer.Typer(help="Train GuideNet and RefineNet.", no_args_is_help=True)
+
+Data = Annotated[Path, typer.Option(help="Folder with manifest.csv and its images.")]
+Out = Annotated[Path, typer.Option(help="Registry folder to write the model into.")]
+Epochs = Annotated[int | None, typer.Option(help="How long, in epochs.")]
+Minutes = Annotated[float | None, typer.Option(help="How long, in minutes of fitting.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same run.", min=0)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Encoder = Annotated[str, typer.Option(help="An encoder of segmentation_models_pytorch.")]
+Target = Annotated[str, typer.Option(help="What GuideNet finds: a target of the manifest.")]
+LeaveOut = Annotated[
+    list[str] | None, typer.Option(help="A set whose training images are not used; repeatable.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
+
+
+@app.command()
+def guide(
+    data: Data,
+    out: Out,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    encoder: Encoder = "efficientnet-b0",
+    target: Target = "tumor",
+    leave_out: LeaveOut = None,
+    resume: Resume = False,
+    json: Json = False,
+) -> None:
+    """Train the GuideNet that makes the first outline."""
+    from deepscribble.learning.fitting import Plan
+    from deepscribble.learning.training import train_guide
+
+    _report_progress()
+    card = train_guide(
+        data,
+        out,
+        Plan(epochs=epochs, minutes=minutes, seed=seed, device=device),
+        target=target,
+        encoder=encoder,
+        leave_out=leave_out or (),
+        resume=resume,
+    )
+    _show(card, json)
+
+
+@app.command()
+def refine(
+    data: Data,
+    out: Out,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    encoder: Encoder = "efficientnet-b0",
+    target: Target = "tumor",
+    leave_out: LeaveOut = None,
+    resume: Resume = False,
+    json: Json = False,
+) -> None:
+    """Train the RefineNet that follows strokes; --out holds the GuideNet already."""
+    from deepscribble.learning.fitting import Plan
+    from deepscribble.learning.training import train_refine
+
+    _report_progress()
+    card = train_refine(
+        data,
+        out,
+        Plan(epochs=epochs, minutes=minutes, batch=4, seed=seed, device=device),
+        target=target,
+        encoder=encoder,
+        leave_out=leave_out or (),
+        resume=resume,
+    )
+    _show(card, json)
+
+
+def _report_progress() -> None:
+    """Each epoch's loss on the error stream; without what Lightning says of itself."""
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("deepscribble").setLevel(logging.INFO)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
+
+def _show(card: Card, json: bool) -> None:
+    console = Console()
+    if json:
+        console.print_json(card.model_dump_json())
+        return
+    table = Table("figure", "value", title=f"{card.name} ({card.digest[:19]})")
+    for name, value in card.metrics.items():
+        table.add_row(name, f"{value:.3f}")
+    console.print(table)

@@ -1,0 +1,260 @@
+"""Fitting a network with Lightning: budget, loss, averaged weights, checkpoints, resume."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+
+from deepscribble.errors import InvalidInput, ModelRefused
+from deepscribble.learning.patches import Lesson, Numbers, next_round
+from deepscribble.models import Card, choose_device
+from deepscribble.models.network import _admit_torchvision
+
+_admit_torchvision()  # Lightning imports torchvision, as smp does.
+
+import lightning  # noqa: E402
+from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
+from lightning.pytorch.loggers import CSVLogger  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+_WARM_UP = 0.08
+"""Share of the run over which the learning rate rises."""
+
+_AVERAGE = 0.99
+"""Each step keeps this share of the averaged weights, once there have been a thousand."""
+
+_AGAIN = 0.25
+"""Share of RefineNet's batches that get a second round of strokes."""
+
+_AGAIN_FROM = 0.15
+"""Share of the run before which the network's own answers are no use to correct."""
+
+PATCHES_PER_EPOCH = 160
+"""A checkpoint is written after each epoch, so an epoch is short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how to fit.
+
+    Args:
+        epochs: Epochs of `PATCHES_PER_EPOCH` patches; or
+        minutes: wall time of fitting, interruptions not counted. One of the two is given.
+        batch: Patches a step.
+        rate: Peak learning rate for a batch of 8; in proportion for others.
+        seed: All chance hangs on it.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        InvalidInput: neither or both of epochs and minutes, or not over 0.
+    """
+
+    epochs: int | None = None
+    minutes: float | None = None
+    batch: int = 8
+    rate: float = 2e-3
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.minutes is None):
+            raise InvalidInput("epochs", "give either epochs or minutes, and not both")
+        for name in ("epochs", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InvalidInput(name, f"{value} is not a duration; it must be over 0")
+
+    @property
+    def peak_rate(self) -> float:
+        """Peak learning rate of this batch size."""
+        return self.rate * self.batch / 8
+
+
+class Fitting(lightning.LightningModule):
+    """A network being fitted to composed answers: prior + reach * (refined - prior).
+
+    Attributes:
+        network: What learns.
+        average: Its exponentially averaged weights, which are what is exported.
+    """
+
+    def __init__(self, network: torch.nn.Module, card: Card, plan: Plan) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(self.network, multi_avg_fn=_follow, use_buffers=True)
+        self._card = card
+        self._plan = plan
+        self._spent = 0.0
+        self._last = 0.0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; the rate is set before each step."""
+        return torch.optim.AdamW(
+            self.network.parameters(), lr=self._plan.peak_rate, weight_decay=0.02
+        )
+
+    def on_train_start(self) -> None:
+        """Start the clock."""
+        self._last = time.monotonic()
+
+    def on_train_batch_start(self, batch: Lesson, batch_idx: int) -> None:
+        """Set the learning rate: a linear rise, then half a cosine down to nothing.
+
+        Each step has its own chance, so that a resumed run takes the same course.
+        """
+        torch.manual_seed(self._plan.seed * 1_000_003 + self.global_step)
+        done = self.progress()
+        rise = min(done / _WARM_UP, 1.0)
+        fall = 0.5 * (1 + math.cos(math.pi * max(done - _WARM_UP, 0.0) / (1 - _WARM_UP)))
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self._plan.peak_rate * max(rise * fall, 1e-3)
+
+    def training_step(self, batch: Lesson, batch_idx: int) -> torch.Tensor:
+        """One step; RefineNet at times answers first and is corrected once more.
+
+        Raises:
+            ModelRefused: the answer is not finite, nor would the loss be.
+        """
+        able = self._card.kind == "refine" and self.progress() >= _AGAIN_FROM
+        if able and torch.rand(()) < _AGAIN:
+            batch = self._corrected(batch)
+        answer = composed(self.network, batch)
+        if not torch.isfinite(answer).all():
+            raise ModelRefused(
+                f"fitting stopped at step {self.global_step}: the network's answer is NaN; the "
+                "last checkpoint is kept; resume from it with another seed, or see whether an "
+                "image is damaged"
+            )
+        loss = loss_of(answer, batch.truth)
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Lesson, batch_idx: int) -> None:
+        """Average the weights, look at the clock."""
+        self.average.update_parameters(self.network)
+        now = time.monotonic()
+        self._spent += now - self._last
+        self._last = now
+        self.log("minutes", self._spent / 60)
+        if self.progress() >= 1:
+            self.trainer.should_stop = True
+
+    def on_train_epoch_end(self) -> None:
+        """Say how it goes where no progress bar is seen."""
+        logger.info(
+            "epoch %d: loss %.4f, %.0f %% done",
+            self.current_epoch,
+            float(self.trainer.callback_metrics["loss"]),
+            100 * min(self.progress(), 1.0),
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the time spent."""
+        checkpoint["spent"] = self._spent
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the time spent."""
+        self._spent = float(checkpoint["spent"])
+
+    def progress(self) -> float:
+        """Share of the plan that is done, 0 to 1."""
+        if self._plan.minutes is not None:
+            return self._spent / 60 / self._plan.minutes
+        steps = (self._plan.epochs or 1) * math.ceil(PATCHES_PER_EPOCH / self._plan.batch)
+        return self.global_step / steps
+
+    def _corrected(self, batch: Lesson) -> Lesson:
+        self.average.eval()
+        with torch.no_grad():
+            answer = composed(self.average, batch)[:, 0] >= self._card.threshold
+        return next_round(batch, answer.cpu().numpy(), self._card, self._plan.seed)
+
+
+def _follow(averages: PARAM_LIST, values: PARAM_LIST, count: torch.Tensor | int) -> None:
+    """Move `averages` towards `values`, faster in the first steps."""
+    decay = min(_AVERAGE, (1 + float(count)) / (10 + float(count)))
+    get_ema_multi_avg_fn(decay)(averages, values, count)  # type: ignore[no-untyped-call]
+
+
+def composed(network: torch.nn.Module, batch: Lesson) -> torch.Tensor:
+    """The answer that a user sees, (N, 1, H, W) float32: the prior beyond the strokes' reach."""
+    logits = network(batch.inputs.contiguous(memory_format=torch.channels_last))
+    return batch.prior + batch.reach * (torch.sigmoid(logits.float()) - batch.prior)
+
+
+def loss_of(probability: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy (paper, 2.3) and half of the batch's soft Dice loss."""
+    with torch.autocast(probability.device.type, enabled=False):
+        # Nearer to 0 and 1 than this, one wrong pixel would outweigh a patch.
+        sure = probability.clamp(1e-4, 1 - 1e-4)
+        entropy = torch.nn.functional.binary_cross_entropy(sure, truth)
+        overlap = 2 * (probability * truth).sum() + 1
+        dice = 1 - overlap / (probability.sum() + truth.sum() + 1)
+    return entropy + 0.5 * dice
+
+
+def fit(
+    network: torch.nn.Module,
+    card: Card,
+    patches: Dataset[Lesson],
+    plan: Plan,
+    folder: Path,
+    resume: bool = False,
+) -> torch.nn.Module:
+    """Fit `network` as planned.
+
+    Args:
+        network: (N, C, H, W) → logits (N, 1, H, W).
+        card: Its card.
+        patches: Any number of patches, counted from 0.
+        plan: How long and how.
+        folder: Gets `last.ckpt` after each epoch and `log/version_N/metrics.csv`.
+        resume: Go on from `folder`/last.ckpt.
+
+    Returns:
+        The network with averaged weights, on the CPU.
+
+    Raises:
+        InvalidInput: nothing to resume from, or no such device.
+        ModelRefused: the answers became NaN.
+    """
+    checkpoint = folder / "last.ckpt"
+    if resume and not checkpoint.is_file():
+        raise InvalidInput("resume", f"{checkpoint} is not there; start without resuming")
+    device = choose_device(plan.device).type
+    lightning.seed_everything(plan.seed, verbose=False)
+    fitting = Fitting(network, card, plan)
+    trainer = lightning.Trainer(
+        accelerator=device,
+        devices=1,
+        precision="32-true" if device == "mps" else "bf16-mixed",
+        max_epochs=plan.epochs if plan.epochs is not None else -1,
+        logger=CSVLogger(folder, name="log"),
+        log_every_n_steps=10,
+        callbacks=[
+            ModelCheckpoint(folder, filename="last", enable_version_counter=False),
+        ],
+        gradient_clip_val=1.0,
+        enable_progress_bar=sys.stderr.isatty(),
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    loader = DataLoader(patches, batch_size=plan.batch, sampler=Numbers(PATCHES_PER_EPOCH))
+    trainer.fit(fitting, loader, ckpt_path=checkpoint if resume else None, weights_only=True)
+    return averaged(fitting)
+
+
+def averaged(fitting: Fitting) -> torch.nn.Module:
+    """The network to export: averaged weights, in evaluation mode, on the CPU."""
+    network: torch.nn.Module = fitting.average.module
+    return network.eval().cpu()
