@@ -16,6 +16,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -138,17 +139,20 @@ def titled(pixels: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
 
 def table_of(rounds: list[Outline], strokes: tuple[Stroke, ...], region: Region) -> Table:
     """What each round gave and cost."""
-    stages = list(dict.fromkeys(name for outline in rounds for name in outline.milliseconds))
-    table = Table(
-        "round", "stroke", "polygons", "area, mm²", *stages,
-        title=f"{region.width} x {region.height} pixels at {region.mpp:g} µm; stages in ms",
-    )  # fmt: skip
+    stages = ("guide", "fields", "refine", "outline", "total")
+    title = f"{region.width} x {region.height} pixels at {region.mpp:g} µm; stages in ms"
+    table = Table("round", "stroke", "polygons", "mm²", *stages, title=title, box=SIMPLE_HEAD)
+    for column in table.columns[2:]:
+        column.justify = "right"
     for number, outline in enumerate(rounds):
-        stroke = strokes[number - 1].label.name.lower() if number else "-"
+        cost = (outline.milliseconds.get(stage, 0.0) for stage in stages)
         table.add_row(
-            str(number), stroke, str(len(outline.polygons)), f"{area(outline.polygons):.4f}",
-            *(f"{outline.milliseconds.get(stage, 0):.1f}" for stage in stages),
-        )  # fmt: skip
+            str(number),
+            strokes[number - 1].label.name.lower() if number else "-",
+            str(len(outline.polygons)),
+            f"{area(outline.polygons):.4f}",
+            *(f"{milliseconds:.1f}" for milliseconds in cost),
+        )
     return table
 
 

@@ -13,6 +13,12 @@ from skimage.color import hed_from_rgb, rgb_from_hed
 RGB = NDArray[np.uint8]
 Channel = TypeVar("Channel", np.uint8, np.float32)
 
+_OTHER_STAIN = 0.25
+"""Share of the patches whose eosin turns to the brown of DAB, in part or whole."""
+
+_NO_COLOUR = 0.08
+"""Share of the patches that lose their colour."""
+
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
 """Optical density of each byte value."""
 
@@ -60,11 +66,19 @@ def cut(image: NDArray[Channel], matrix: NDArray[np.float64], size: int) -> NDAr
 def recolour(rgb: RGB, rng: np.random.Generator) -> RGB:
     """Another laboratory's stain: haematoxylin, eosin and residual scaled and shifted, and light.
 
-    Stains are separated as Ruifrok and Johnston (2001) do, in optical density.
+    Stains are separated as Ruifrok and Johnston (2001) do, in optical density. Some patches get
+    another counterstain altogether, as if by immunohistochemistry, or lose their colour: what a
+    stroke means must not hang on pink and violet.
     """
-    scale = rng.uniform((0.75, 0.75, 0.85), (1.25, 1.25, 1.15))
+    scale = np.diag(rng.uniform((0.75, 0.75, 0.85), (1.25, 1.25, 1.15)))
     shift = rng.normal(0.0, 0.02, size=3)
-    mix = hed_from_rgb @ np.diag(scale) @ rgb_from_hed
+    kind = rng.random()
+    if kind < _OTHER_STAIN:
+        brown = rng.uniform(0.3, 1.0)
+        scale[1] = scale[1, 1] * np.array([0.0, 1 - brown, brown])
+    mix = hed_from_rgb @ scale @ rgb_from_hed
+    if kind > 1 - _NO_COLOUR:
+        mix = np.repeat(mix.mean(axis=1, keepdims=True), 3, axis=1)
     contrast = rng.uniform(0.85, 1.15)
     bright = rng.normal(0.0, 0.04)
     density = cv2.transform(_DENSITY[rgb], mix.T.astype(np.float32))

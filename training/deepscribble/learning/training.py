@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from deepscribble.errors import InvalidInput
@@ -53,6 +54,7 @@ def train_guide(
     target: str = "tumor",
     encoder: str = ENCODER,
     leave_out: Collection[str] = (),
+    begin: Path | None = None,
     resume: bool = False,
 ) -> Card:
     """Train the GuideNet `guide-TARGET` into the registry folder `out`.
@@ -64,6 +66,7 @@ def train_guide(
         target: What shall be inside; a target of the manifest.
         encoder: One of segmentation_models_pytorch's.
         leave_out: Sets whose training rows are ignored.
+        begin: Weights of another model to start from, a safetensors file; None for chance.
         resume: Go on from the last checkpoint.
 
     Returns:
@@ -94,7 +97,10 @@ def train_guide(
     )
     logger.info("%s: %d images to learn from", card.name, len(samples))
     patches = GuidePatches(samples, card, plan.seed)
-    network = fit(_network(card), card, patches, plan, out / "runs" / card.name, resume)
+    network = _network(card)
+    if begin is not None:
+        begin_from(network, _weights(begin))
+    network = fit(network, card, patches, plan, out / "runs" / card.name, resume)
     judged = load_samples(
         [pair for pair in pairs if pair.split == "val" and pair.target == target], MPP
     )
@@ -112,6 +118,7 @@ def train_refine(
     target: str = "tumor",
     encoder: str = ENCODER,
     leave_out: Collection[str] = (),
+    begin: Path | None = None,
     resume: bool = False,
 ) -> Card:
     """Train the RefineNet `refine` into the registry folder `out`, which holds `guide-TARGET`.
@@ -126,6 +133,7 @@ def train_refine(
         target: Of the GuideNet.
         encoder: As for `train_guide`.
         leave_out: As for `train_guide`, the same sets.
+        begin: As for `train_guide`; None for the GuideNet's.
         resume: As for `train_guide`.
 
     Returns:
@@ -162,7 +170,7 @@ def train_refine(
     priors = [first_guess(guide, sample.rgb) for sample in samples]
     patches = RefinePatches(samples, priors, card, plan.seed)
     network = _network(card)
-    begin_from(network, load_file(out / guide.card.name / "weights.safetensors"))
+    begin_from(network, _weights(begin or out / guide.card.name / "weights.safetensors"))
     network = fit(network, card, patches, plan, out / "runs" / card.name, resume)
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
     if judged:
@@ -172,7 +180,7 @@ def train_refine(
 
 
 def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Start RefineNet from GuideNet's weights, which know the tissue already.
+    """Start a network from another's weights, as RefineNet from GuideNet's: it knows the tissue.
 
     Tensors of the same name and shape are taken over; of the first convolution, that reads more
     channels, the part for red, green and blue. Another encoder leaves `network` mostly as it is.
@@ -186,6 +194,13 @@ def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) ->
             mine.copy_(value)
         elif mine.dim() == 4 and mine.shape[2:] == value.shape[2:] and value.shape[1] == 3:
             mine[:, :3] = value
+
+
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InvalidInput("begin", f"{path}: not weights to start from ({error})") from error
 
 
 def _network(card: Card) -> torch.nn.Module:
