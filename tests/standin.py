@@ -104,6 +104,7 @@ class StandInEngine:
         refine_model: str = "",
         return_probability: bool = False,
         known_outline: str = "",
+        known_strokes: int = 0,
     ) -> Outline:
         self.calls.append(guide_model)
         self.strokes = strokes

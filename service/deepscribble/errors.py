@@ -7,6 +7,7 @@ DeepScribbleError
 ├── Overloaded          too many requests at once; try again
 ├── NotFound            the thing named is not there
 │   ├── RegionForgotten the server no longer has these pixels; send them again
+│   ├── OutlineForgotten  the server no longer has this outline; send all strokes
 │   └── UnknownModel    the registry has no such model
 ├── ModelRefused        a model's files do not match its card, or cannot run
 ├── OutputRefused       the result cannot be written where it was asked for
@@ -47,6 +48,10 @@ class NotFound(DeepScribbleError):
 
 class RegionForgotten(NotFound):
     """The server does not hold the pixels of this region id; send them again."""
+
+
+class OutlineForgotten(NotFound):
+    """The server does not hold the strokes of this outline id; send all of them."""
 
 
 class UnknownModel(NotFound):

@@ -9,6 +9,7 @@ from deepscribble.errors import (
     InvalidInput,
     LimitExceeded,
     MissingScale,
+    OutlineForgotten,
     RegionForgotten,
     UnknownModel,
 )
@@ -252,6 +253,31 @@ def test_a_change_since_an_outline_that_is_not_known_is_the_whole(engine, pixels
     outline = engine.refine(REGION, pixels, [scribble(72)], known_outline="of another server")
     assert outline.change is None
     assert outline.polygons
+
+
+def test_strokes_of_a_known_outline_need_not_be_sent_again(engine, pixels):
+    strokes = [scribble(80), scribble(81, Label.BACKGROUND), scribble(82, near=(2200, 2800))]
+    first = engine.refine(REGION, pixels, strokes[:2])
+    onward = engine.refine(
+        REGION, pixels, strokes[2:], known_outline=first.outline_id, known_strokes=2
+    )
+    assert onward.stroke_ids == tuple(stroke.id for stroke in strokes)
+    undone = engine.refine(REGION, pixels, [], known_outline=onward.outline_id, known_strokes=1)
+    assert undone.stroke_ids == (strokes[0].id,)
+    whole = engine.refine(REGION, pixels, strokes)
+    assert whole.outline_id == onward.outline_id
+    assert [p.exterior.tobytes() for p in whole.polygons] == [
+        p.exterior.tobytes() for p in onward.polygons
+    ]
+
+
+def test_strokes_of_a_forgotten_outline_are_asked_for(engine, pixels):
+    with pytest.raises(OutlineForgotten, match="send all strokes"):
+        engine.refine(REGION, pixels, [scribble(83)], known_outline="gone", known_strokes=1)
+    known = engine.refine(REGION, pixels, [scribble(83)]).outline_id
+    for count in (-1, 2):
+        with pytest.raises(InvalidInput, match="known_strokes"):
+            engine.refine(REGION, pixels, [], known_outline=known, known_strokes=count)
 
 
 def test_coarser_pixels_than_the_model_wants_are_said(engine, pixels):

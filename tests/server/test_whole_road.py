@@ -80,6 +80,26 @@ def test_outlines_put_together_from_changes_are_the_whole_ones(served: str, engi
             assert_same(seen, engine.refine(REGION, RGB, drawn[:1], return_probability=True))
 
 
+def test_a_long_session_sends_each_stroke_once_whatever_the_server_forgets(
+    untrained_models: Path, engine: Engine
+) -> None:
+    strokes = [
+        Stroke(f"{n}", list(Label)[n % 2], Kind.POINTS, (np.array([[1010.0 + 18 * n, 2150]]),), 3.0)
+        for n in range(20)
+    ]
+    tiny = Limits(points=5000, cache_bytes=RGB.nbytes + 100)
+    for limits in (LIMITS, tiny):
+        with background_server(untrained_models, "cpu", limits) as target, Client(target) as client:
+            handle = client.open(REGION, RGB)
+            for count in (1, 2, 3, 20, 19, 20):
+                call = next(handle._about.refine(strokes[:count], None, "", "", True))
+                if limits is LIMITS and count == 3:
+                    assert len(call.request.strokes) == 1
+                got = handle.refine(strokes[:count], return_probability=True)
+                direct = engine.refine(REGION, RGB, strokes[:count], return_probability=True)
+                assert_same(got, direct)
+
+
 async def test_the_asynchronous_client_gets_the_same(served: str, engine: Engine) -> None:
     async with AsyncClient(served) as client:
         handle = await client.open(REGION, RGB)

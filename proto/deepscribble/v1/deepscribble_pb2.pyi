@@ -15,7 +15,8 @@ Errors carry google.rpc details:
   INVALID_ARGUMENT     BadRequest with the field's path
   FAILED_PRECONDITION  BadRequest where mpp is absent; ErrorInfo
                        MODEL_REFUSED where a model cannot run
-  NOT_FOUND            ErrorInfo REGION_NOT_FOUND or MODEL_NOT_FOUND
+  NOT_FOUND            ErrorInfo REGION_NOT_FOUND, OUTLINE_NOT_FOUND or
+                       MODEL_NOT_FOUND
   RESOURCE_EXHAUSTED   ErrorInfo LIMIT_EXCEEDED or OVERLOADED
 ErrorInfo's domain is "deepscribble".
 """
@@ -623,6 +624,7 @@ class RefineRequest(_message.Message):
     REFINE_MODEL_FIELD_NUMBER: _builtins.int
     RETURN_PROBABILITY_FIELD_NUMBER: _builtins.int
     KNOWN_OUTLINE_FIELD_NUMBER: _builtins.int
+    KNOWN_STROKES_FIELD_NUMBER: _builtins.int
     guide_model: _builtins.str
     """GuideNet's name; empty for the server's default. Not run with a prior."""
     refine_model: _builtins.str
@@ -634,6 +636,12 @@ class RefineRequest(_message.Message):
     If the server has it too, the answer holds only what changed since, so
     that a stroke costs the same in a region of any size.
     """
+    known_strokes: _builtins.int
+    """How many strokes of the known outline, oldest first, come before strokes
+    and are not sent again, so that each further stroke costs the same few
+    bytes. Over 0 where the server no longer has the outline, the answer is
+    NOT_FOUND with reason OUTLINE_NOT_FOUND, which asks for all strokes.
+    """
     @_builtins.property
     def region(self) -> Global___Region:
         """Where the pixels lie on the slide."""
@@ -644,7 +652,9 @@ class RefineRequest(_message.Message):
 
     @_builtins.property
     def strokes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stroke]:
-        """All strokes of the region, oldest first: where they overlap the newer wins."""
+        """All strokes of the region, oldest first: where they overlap the newer wins.
+        With known_strokes, only those that come after.
+        """
 
     @_builtins.property
     def prior(self) -> Global___Prior:
@@ -661,10 +671,11 @@ class RefineRequest(_message.Message):
         refine_model: _builtins.str = ...,
         return_probability: _builtins.bool = ...,
         known_outline: _builtins.str = ...,
+        known_strokes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pixels", b"pixels", "prior", b"prior", "region", b"region"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide_model", b"guide_model", "known_outline", b"known_outline", "pixels", b"pixels", "prior", b"prior", "refine_model", b"refine_model", "region", b"region", "return_probability", b"return_probability", "strokes", b"strokes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide_model", b"guide_model", "known_outline", b"known_outline", "known_strokes", b"known_strokes", "pixels", b"pixels", "prior", b"prior", "refine_model", b"refine_model", "region", b"region", "return_probability", b"return_probability", "strokes", b"strokes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,7 +15,8 @@ Errors carry google.rpc details:
   INVALID_ARGUMENT     BadRequest with the field's path
   FAILED_PRECONDITION  BadRequest where mpp is absent; ErrorInfo
                        MODEL_REFUSED where a model cannot run
-  NOT_FOUND            ErrorInfo REGION_NOT_FOUND or MODEL_NOT_FOUND
+  NOT_FOUND            ErrorInfo REGION_NOT_FOUND, OUTLINE_NOT_FOUND or
+                       MODEL_NOT_FOUND
   RESOURCE_EXHAUSTED   ErrorInfo LIMIT_EXCEEDED or OVERLOADED
 ErrorInfo's domain is "deepscribble".
 """

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.client.info import ModelInfo, ServerInfo
-from deepscribble.errors import InvalidInput, RegionForgotten
+from deepscribble.errors import InvalidInput, OutlineForgotten, RegionForgotten
 from deepscribble.geometry import Outline, Polygon, Region, Stroke, wire
 from deepscribble.v1 import deepscribble_pb2 as pb
 
@@ -50,6 +50,23 @@ def server_info() -> Talk[ServerInfo]:
     return ServerInfo.read(answer)
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What the server answered last about a region, and to which strokes."""
+
+    outline: Outline | None = None
+    strokes: tuple[pb.Stroke, ...] = ()
+
+    def shared(self, strokes: Sequence[pb.Stroke]) -> int:
+        """How many of `strokes`, oldest first, the server was sent already."""
+        if self.outline is None or not self.outline.outline_id:
+            return 0
+        for count, (old, new) in enumerate(zip(self.strokes, strokes, strict=False)):
+            if old != new:
+                return count
+        return min(len(self.strokes), len(strokes))
+
+
 class RegionTalk:
     """Talks about one region, whose pixels are kept here in case the server forgets them.
 
@@ -66,7 +83,7 @@ class RegionTalk:
         self.region = region
         self.region_id = ""
         self._warnings: tuple[Any, ...] = ()
-        self._last: Outline | None = None
+        self._last = _Last()
         if isinstance(pixels, bytes):
             self._data = pixels
             self._form = pb.UploadRegionRequest(encoded=pb.EncodedForm(size=len(pixels)))
@@ -94,21 +111,26 @@ class RegionTalk:
         self.region_id = answer.region_id
         self._warnings = wire.read_warnings(answer.warnings)
 
-    def _outline(self, call: Callable[[], Call], known: Outline | None = None) -> Talk[Outline]:
-        """Call, and once more with the pixels sent anew if the server forgot them."""
+    def _outline(
+        self, call: Callable[[_Last], Call], strokes: Sequence[pb.Stroke] = ()
+    ) -> Talk[Outline]:
+        """Call, and once more with what the server forgot."""
+        known = self._last
         try:
-            answer = yield call()
-        except RegionForgotten:
-            yield from self.upload()
-            answer = yield call()
-        outline = wire.read_outline(answer, known)
-        self._last = outline
+            answer = yield call(known)
+        except (RegionForgotten, OutlineForgotten) as forgotten:
+            if isinstance(forgotten, RegionForgotten):
+                yield from self.upload()
+            known = _Last()
+            answer = yield call(known)
+        outline = wire.read_outline(answer, known.outline)
+        self._last = _Last(outline, tuple(strokes))
         return replace(outline, warnings=self._warnings + outline.warnings)
 
     def segment(self, guide_model: str, return_probability: bool) -> Talk[Outline]:
         """Ask for the first outline."""
         return self._outline(
-            lambda: Call(
+            lambda _: Call(
                 "Segment",
                 pb.SegmentRequest(
                     region=wire.write_region(self.region),
@@ -128,24 +150,27 @@ class RegionTalk:
         return_probability: bool,
     ) -> Talk[Outline]:
         """Ask for the outline after all strokes."""
-        known = self._last
+        messages = [wire.write_stroke(stroke) for stroke in strokes]
         request = pb.RefineRequest(
             region=wire.write_region(self.region),
-            strokes=[wire.write_stroke(stroke) for stroke in strokes],
             guide_model=guide_model,
             refine_model=refine_model,
             return_probability=return_probability,
-            known_outline=known.outline_id if known else "",
         )
         if prior is not None:
             polygons = [wire.write_polygon(polygon) for polygon in prior]
             request.prior.CopyFrom(pb.Prior(polygons=polygons))
 
-        def call() -> Call:
+        def call(known: _Last) -> Call:
+            shared = known.shared(messages)
             request.pixels.region_id = self.region_id
+            request.known_outline = known.outline.outline_id if known.outline else ""
+            request.known_strokes = shared
+            del request.strokes[:]
+            request.strokes.extend(messages[shared:])
             return Call("Refine", request)
 
-        return self._outline(call, known)
+        return self._outline(call, messages)
 
 
 class KnownRegion:

@@ -18,7 +18,16 @@ from deepscribble.models import Model, input_channels
 from deepscribble.raster import DistanceFields, Window, draw, reach
 
 _ANSWERS = 4
-"""Outlines that a drawing remembers, to tell several clients what changed since theirs."""
+"""Outlines that a drawing remembers, so that several clients may build on theirs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    """An outline that was answered, and the strokes that it came of."""
+
+    strokes: tuple[Stroke, ...]
+    polygons: tuple[Polygon, ...]
+
 
 _NOTES = {
     "STROKE_OUTSIDE": "lies wholly outside of the region; the answer is without it",
@@ -83,7 +92,7 @@ class Drawing:
         self._areas: set[_Area] = set()
         self._changed: list[Window] = []
         self._tiles: dict[tuple[Window, tuple[bytes, ...]], NDArray[np.float32]] = {}
-        self._answers: dict[str, tuple[Polygon, ...]] = {}
+        self._answers: dict[str, _Answer] = {}
         self.probability = guess.probability.copy()
         self.pieces = guess.pieces
 
@@ -111,17 +120,24 @@ class Drawing:
             digest.update(applied.fingerprint)
         return digest.hexdigest()
 
+    def strokes_of(self, known: str) -> tuple[Stroke, ...] | None:
+        """The strokes of an earlier outline, if that is among the last few answered."""
+        earlier = self._answers.get(known)
+        return None if earlier is None else earlier.strokes
+
     def change_since(self, known: str) -> Change | None:
         """What the outline changes in an earlier one, if that is among the last few answered."""
-        first = {self._guess.outline_id: self._guess.pieces.polygons}
+        first = {self._guess.outline_id: _Answer((), self._guess.pieces.polygons)}
         earlier = (self._answers | first).get(known)
         self._answers.pop(self.outline_id, None)
-        self._answers[self.outline_id] = self.pieces.polygons
+        self._answers[self.outline_id] = _Answer(
+            tuple(applied.stroke for applied in self._applied), self.pieces.polygons
+        )
         for oldest in list(self._answers)[:-_ANSWERS]:
             del self._answers[oldest]
         if earlier is None:
             return None
-        return Change.between(known, earlier, self.pieces.polygons)
+        return Change.between(known, earlier.polygons, self.pieces.polygons)
 
     def apply(self, strokes: Sequence[Stroke]) -> None:
         """Bring the distance fields up to `strokes`, oldest first.

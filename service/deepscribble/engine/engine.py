@@ -32,7 +32,7 @@ from deepscribble.engine.guess import (
     scale_pixels,
 )
 from deepscribble.engine.limits import Limits, check_limit
-from deepscribble.errors import InvalidInput, RegionForgotten
+from deepscribble.errors import InvalidInput, OutlineForgotten, RegionForgotten
 from deepscribble.geometry import Grid, ModelRef, Outline, Polygon, Region, Stroke, Warning
 from deepscribble.models import SHIPPED, Card, Kind, Model, Registry, choose_device, describe
 
@@ -169,6 +169,7 @@ class Engine:
         refine_model: str = "",
         return_probability: bool = False,
         known_outline: str = "",
+        known_strokes: int = 0,
     ) -> Outline:
         """The outline of a region after all strokes drawn on it, oldest first.
 
@@ -182,11 +183,13 @@ class Engine:
             return_probability: Whether the answer holds the probability map.
             known_outline: Id of an earlier outline of the region; if it is still known here, the
                 answer says what changed since.
+            known_strokes: How many strokes of the known outline come before `strokes`.
 
         Raises:
-            As `segment`.
+            OutlineForgotten: `known_strokes` are asked for of an outline that is not known here.
+            And as `segment`.
         """
-        if not strokes and prior is None:
+        if not strokes and not known_strokes and prior is None:
             return self.segment(
                 region, pixels, guide_model=guide_model, return_probability=return_probability
             )
@@ -214,6 +217,9 @@ class Engine:
         )
         with drawing.lock:
             with watch("fields"):
+                if known_strokes:
+                    strokes = (*_recalled(drawing, known_outline, known_strokes), *strokes)
+                    self._check_counts(strokes)
                 drawing.apply(strokes)
             with watch("refine"):
                 drawing.refine()
@@ -278,7 +284,7 @@ class Engine:
             ),
         )
 
-    def _check_counts(self, strokes: Sequence[Stroke], prior: Sequence[Polygon]) -> None:
+    def _check_counts(self, strokes: Sequence[Stroke], prior: Sequence[Polygon] = ()) -> None:
         split = "send fewer, or split the region"
         check_limit(len(strokes), self.limits.strokes, "strokes", split)
         points = sum(len(part) for stroke in strokes for part in stroke.parts)
@@ -327,6 +333,20 @@ class _Watch:
 
 def _ref(card: Card) -> ModelRef:
     return ModelRef(card.name, card.digest)
+
+
+def _recalled(drawing: Drawing, known: str, count: int) -> tuple[Stroke, ...]:
+    """The first `count` strokes of a known outline."""
+    strokes = drawing.strokes_of(known)
+    if strokes is None:
+        raise OutlineForgotten(
+            f"known_outline {known[:16]!r}: this outline is not here (any more); send all strokes"
+        )
+    if not 0 < count <= len(strokes):
+        raise InvalidInput(
+            "known_strokes", f"{count} of an outline that came of {len(strokes)} strokes"
+        )
+    return strokes[:count]
 
 
 def _check_aspect(image: _Image, region: Region) -> None:

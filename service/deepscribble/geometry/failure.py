@@ -16,6 +16,7 @@ from deepscribble.errors import (
     LimitExceeded,
     MissingScale,
     ModelRefused,
+    OutlineForgotten,
     Overloaded,
     RegionForgotten,
     UnknownModel,
@@ -44,6 +45,7 @@ _TABLE = (
     _Row(LimitExceeded, code_pb2.RESOURCE_EXHAUSTED, "LIMIT_EXCEEDED"),
     _Row(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     _Row(RegionForgotten, code_pb2.NOT_FOUND, "REGION_NOT_FOUND"),
+    _Row(OutlineForgotten, code_pb2.NOT_FOUND, "OUTLINE_NOT_FOUND"),
     _Row(UnknownModel, code_pb2.NOT_FOUND, "MODEL_NOT_FOUND"),
     _Row(ModelRefused, code_pb2.FAILED_PRECONDITION, "MODEL_REFUSED"),
 )

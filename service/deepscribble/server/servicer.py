@@ -137,6 +137,7 @@ class Servicer(DeepScribbleServicer):
             refine_model=request.refine_model,
             return_probability=request.return_probability,
             known_outline=request.known_outline,
+            known_strokes=request.known_strokes,
         )
         return wire.write_refine_response(_with_decoding(outline, pixels, decoding))
 
