@@ -6,6 +6,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -33,14 +34,11 @@ def standin() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def untrained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry of a GuideNet and a RefineNet with random weights: restless, hence revealing."""
-    import torch
+def guide_card() -> Any:
+    """The card of a GuideNet that nobody trained."""
+    from deepscribble.models import GUIDE_CHANNELS, Card
 
-    from deepscribble.models import GUIDE_CHANNELS, REFINE_CHANNELS, Card, build_network, save_model
-
-    folder = tmp_path_factory.mktemp("models")
-    guide = Card(
+    return Card(
         name="guide-tumor",
         kind="guide",
         encoder="efficientnet-b0",
@@ -56,16 +54,34 @@ def untrained_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         training=(),
         use="tests",
     )
-    refine = guide.model_copy(
-        update={
-            "name": "refine",
-            "kind": "refine",
-            "patch_size": 384,
-            "channels": REFINE_CHANNELS,
-            "influence_radius": 128.0,
-        }
-    )
+
+
+@pytest.fixture(scope="session")
+def refine_card(guide_card: Any) -> Any:
+    """The card of a RefineNet that nobody trained."""
+    from deepscribble.models import REFINE_CHANNELS
+
+    differs = {
+        "name": "refine",
+        "kind": "refine",
+        "patch_size": 384,
+        "channels": REFINE_CHANNELS,
+        "influence_radius": 128.0,
+    }
+    return guide_card.model_copy(update=differs)
+
+
+@pytest.fixture(scope="session")
+def untrained_models(
+    tmp_path_factory: pytest.TempPathFactory, guide_card: Any, refine_card: Any
+) -> Path:
+    """A registry of a GuideNet and a RefineNet with random weights: restless, hence revealing."""
+    import torch
+
+    from deepscribble.models import build_network, save_model
+
+    folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
-    for card in (guide, refine):
+    for card in (guide_card, refine_card):
         save_model(folder, build_network(card), card)
     return folder

@@ -5,32 +5,17 @@ import pytest
 import torch
 
 from deepscribble.learning import Score, first_guess, iou, load_sample, read_manifest, score
-from deepscribble.models import GUIDE_CHANNELS, REFINE_CHANNELS, Card, Model
+from deepscribble.models import Card, Model
 
-GUIDE = Card(
-    name="guide-tumor",
-    kind="guide",
-    encoder="none",
-    decoder_channels=(8, 8, 8, 8, 8),
-    mpp=1.0,
-    patch_size=64,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-    channels=GUIDE_CHANNELS,
-    threshold=0.5,
-    influence_radius=0,
-    target="tumor",
-    training=(),
-    use="tests",
-)
-REFINE = GUIDE.model_copy(
-    update={
-        "name": "refine",
-        "kind": "refine",
-        "channels": REFINE_CHANNELS,
-        "influence_radius": 30.0,
-    }
-)
+
+@pytest.fixture
+def small_guide(guide_card: Card) -> Card:
+    return guide_card.model_copy(update={"patch_size": 64})
+
+
+@pytest.fixture
+def small_refine(refine_card: Card) -> Card:
+    return refine_card.model_copy(update={"patch_size": 64, "influence_radius": 30.0})
 
 
 class Nearest(torch.nn.Module):
@@ -61,17 +46,19 @@ def test_error_removed() -> None:
     assert Score(1.0, 1.0, 0).error_removed == 0
 
 
-def test_first_guess_of_an_image_of_any_size_is_in_place(folder: Path) -> None:
+def test_first_guess_of_an_image_of_any_size_is_in_place(folder: Path, small_guide: Card) -> None:
     sample = load_sample(read_manifest(folder)[0], 1.0)
-    guess = first_guess(Model(GUIDE, Blue(), torch.device("cpu")), sample.rgb)
+    guess = first_guess(Model(small_guide, Blue(), torch.device("cpu")), sample.rgb)
     assert guess.shape == sample.truth.shape
     dark = sample.rgb[:, :, 2] < 120
     assert (guess[dark] > 0.9).all()
 
 
-def test_one_round_of_strokes_raises_iou_and_locality_holds(folder: Path) -> None:
+def test_one_round_of_strokes_raises_iou_and_locality_holds(
+    folder: Path, small_refine: Card
+) -> None:
     sample = load_sample(read_manifest(folder)[0], 1.0)
-    refine = Model(REFINE, Nearest(), torch.device("cpu"))
+    refine = Model(small_refine, Nearest(), torch.device("cpu"))
     wrong = np.zeros(sample.truth.shape, dtype=np.float32)
     found = score(refine, sample, wrong)
     assert found.prior == 0

@@ -8,24 +8,7 @@ from deepscribble.errors import InvalidInput, ModelRefused
 from deepscribble.learning import Plan
 from deepscribble.learning.fitting import PATCHES_PER_EPOCH, composed, fit, loss_of
 from deepscribble.learning.patches import Lesson
-from deepscribble.models import GUIDE_CHANNELS, Card
-
-CARD = Card(
-    name="guide-tumor",
-    kind="guide",
-    encoder="none",
-    decoder_channels=(8, 8, 8, 8, 8),
-    mpp=1.0,
-    patch_size=64,
-    mean=(0.7, 0.5, 0.7),
-    std=(0.2, 0.2, 0.2),
-    channels=GUIDE_CHANNELS,
-    threshold=0.5,
-    influence_radius=0,
-    target="tumor",
-    training=(),
-    use="tests",
-)
+from deepscribble.models import Card
 
 
 class Stripes(Dataset[Lesson]):
@@ -60,11 +43,11 @@ def network() -> torch.nn.Module:
     )
 
 
-def test_fitting_learns(tmp_path: Path) -> None:
+def test_fitting_learns(tmp_path: Path, guide_card: Card) -> None:
     lesson = Stripes()[0]
     batch = lesson._replace(**{name: getattr(lesson, name)[None] for name in lesson._fields[:5]})
     before = network().eval()
-    after = fit(network(), CARD, Stripes(), Plan(epochs=2, rate=2e-2), tmp_path)
+    after = fit(network(), guide_card, Stripes(), Plan(epochs=2, rate=2e-2), tmp_path)
     assert not after.training
     with torch.no_grad():
         bad, good = (loss_of(composed(found, batch), batch.truth) for found in (before, after))
@@ -73,38 +56,47 @@ def test_fitting_learns(tmp_path: Path) -> None:
     assert "loss" in log[0]
 
 
-def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, guide_card: Card) -> None:
     plan = Plan(epochs=3, rate=1e-2)
-    whole = fit(network(), CARD, Stripes(), plan, tmp_path / "whole")
+    whole = fit(network(), guide_card, Stripes(), plan, tmp_path / "whole")
     with pytest.raises(RuntimeError, match="crash"):
-        fit(network(), CARD, Stripes(PATCHES_PER_EPOCH + 40), plan, tmp_path / "cut")
-    resumed = fit(network(), CARD, Stripes(), plan, tmp_path / "cut", resume=True)
+        fit(network(), guide_card, Stripes(PATCHES_PER_EPOCH + 40), plan, tmp_path / "cut")
+    resumed = fit(network(), guide_card, Stripes(), plan, tmp_path / "cut", resume=True)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_minutes_end_a_run(tmp_path: Path) -> None:
-    fit(network(), CARD, Stripes(until=PATCHES_PER_EPOCH), Plan(minutes=1e-5), tmp_path)
+def test_minutes_end_a_run(tmp_path: Path, guide_card: Card) -> None:
+    fit(network(), guide_card, Stripes(until=PATCHES_PER_EPOCH), Plan(minutes=1e-5), tmp_path)
     assert (tmp_path / "last.ckpt").is_file()
 
 
-def test_an_answer_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path) -> None:
-    fit(network(), CARD, Stripes(), Plan(epochs=1), tmp_path)
+def test_an_answer_that_is_not_finite_stops_and_keeps_the_checkpoint(
+    tmp_path: Path, guide_card: Card
+) -> None:
+    fit(network(), guide_card, Stripes(), Plan(epochs=1), tmp_path)
     kept = (tmp_path / "last.ckpt").read_bytes()
     with pytest.raises(ModelRefused, match="answer is NaN"):
-        fit(network(), CARD, Stripes(value=float("nan")), Plan(epochs=2), tmp_path, resume=True)
+        fit(
+            network(),
+            guide_card,
+            Stripes(value=float("nan")),
+            Plan(epochs=2),
+            tmp_path,
+            resume=True,
+        )
     assert (tmp_path / "last.ckpt").read_bytes() == kept
 
 
-def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+def test_nothing_to_resume_is_said(tmp_path: Path, guide_card: Card) -> None:
     with pytest.raises(InvalidInput, match=r"last\.ckpt is not there"):
-        fit(network(), CARD, Stripes(), Plan(epochs=1), tmp_path, resume=True)
+        fit(network(), guide_card, Stripes(), Plan(epochs=1), tmp_path, resume=True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path, guide_card: Card) -> None:
     with pytest.raises(InvalidInput, match="cuda is not available"):
-        fit(network(), CARD, Stripes(), Plan(epochs=1, device="cuda"), tmp_path)
+        fit(network(), guide_card, Stripes(), Plan(epochs=1, device="cuda"), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,33 +13,18 @@ from deepscribble.learning.patches import (
     RefinePatches,
     next_round,
 )
-from deepscribble.models import GUIDE_CHANNELS, REFINE_CHANNELS, Card
+from deepscribble.models import Card
 from deepscribble.raster import distance_fields
 
-GUIDE = Card(
-    name="guide-tumor",
-    kind="guide",
-    encoder="efficientnet-b0",
-    decoder_channels=(32, 16, 16, 8, 8),
-    mpp=1.0,
-    patch_size=96,
-    mean=(0.7, 0.5, 0.7),
-    std=(0.2, 0.2, 0.2),
-    channels=GUIDE_CHANNELS,
-    threshold=0.5,
-    influence_radius=0,
-    target="tumor",
-    training=(),
-    use="tests",
-)
-REFINE = GUIDE.model_copy(
-    update={
-        "name": "refine",
-        "kind": "refine",
-        "channels": REFINE_CHANNELS,
-        "influence_radius": 40.0,
-    }
-)
+
+@pytest.fixture
+def small_guide(guide_card: Card) -> Card:
+    return guide_card.model_copy(update={"patch_size": 96})
+
+
+@pytest.fixture
+def small_refine(refine_card: Card) -> Card:
+    return refine_card.model_copy(update={"patch_size": 96, "influence_radius": 40.0})
 
 
 @pytest.fixture
@@ -48,25 +33,25 @@ def samples(folder: Path):
 
 
 @pytest.fixture
-def refine_patches(samples) -> RefinePatches:
+def refine_patches(samples, small_refine: Card) -> RefinePatches:
     priors = [np.full(sample.truth.shape, 0.2, dtype=np.float32) for sample in samples]
-    return RefinePatches(samples, priors, REFINE, seed=3)
+    return RefinePatches(samples, priors, small_refine, seed=3)
 
 
-def test_guide_patches_count_the_whole_answer(samples) -> None:
-    lesson = GuidePatches(samples, GUIDE, seed=0)[5]
+def test_guide_patches_count_the_whole_answer(samples, small_guide: Card) -> None:
+    lesson = GuidePatches(samples, small_guide, seed=0)[5]
     assert lesson.inputs.shape == (3, 96, 96)
     assert set(lesson.truth.unique().tolist()) <= {0.0, 1.0}
     assert lesson.reach.min() == 1
 
 
-def test_refine_patches_carry_prior_and_fields_in_order(refine_patches) -> None:
+def test_refine_patches_carry_prior_and_fields_in_order(refine_patches, small_refine: Card) -> None:
     spoken = 0
     for number in range(12):
         lesson = refine_patches[number]
         assert lesson.inputs.shape == (6, 96, 96)
         assert torch.equal(lesson.inputs[3], lesson.prior[0])
-        fields = distance_fields(lesson.labels.numpy(), REFINE.influence_radius)
+        fields = distance_fields(lesson.labels.numpy(), small_refine.influence_radius)
         for channel, field in zip(lesson.inputs[4:], fields, strict=True):
             assert np.array_equal(channel.numpy(), field)
         assert (lesson.reach[0][lesson.labels > 0] == 1).all()
@@ -81,13 +66,15 @@ def test_a_patch_is_the_same_each_time_and_unlike_others(refine_patches) -> None
     assert not torch.equal(first.inputs, other.inputs)
 
 
-def test_next_round_adds_strokes_and_changes_the_fields_only(refine_patches) -> None:
+def test_next_round_adds_strokes_and_changes_the_fields_only(
+    refine_patches, small_refine: Card
+) -> None:
     batch = next(iter(DataLoader([refine_patches[number] for number in range(3)], batch_size=3)))
     nothing = np.zeros((3, 96, 96), dtype=bool)
-    after = next_round(batch, nothing, REFINE, seed=3)
+    after = next_round(batch, nothing, small_refine, seed=3)
     assert torch.equal(after.inputs[:, :4], batch.inputs[:, :4])
     assert (after.labels > 0).sum() > (batch.labels > 0).sum()
-    fields = distance_fields(after.labels[0].numpy(), REFINE.influence_radius)
+    fields = distance_fields(after.labels[0].numpy(), small_refine.influence_radius)
     assert np.array_equal(after.inputs[0, 4].numpy(), fields[0])
     assert (after.reach >= 0).all()
     # What was handed in is left alone.

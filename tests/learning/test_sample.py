@@ -21,7 +21,7 @@ def test_pixels_and_mask_come_at_the_wanted_scale(folder: Path) -> None:
 
 def test_mask_of_another_size_is_refused(folder: Path) -> None:
     cv2.imwrite(str(folder / "mask0.png"), np.zeros((10, 20), np.uint8))
-    with pytest.raises(InvalidInput, match=r"mask0\.png is 20x10 .* image0\.png is 200x240"):
+    with pytest.raises(InvalidInput, match=r"mask0\.png is 20x10 .*image0\.png is 200x240"):
         load_sample(read_manifest(folder)[0], 1.0)
 
 

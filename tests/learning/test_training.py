@@ -47,6 +47,17 @@ def test_unknown_target_and_encoder_are_named(folder: Path, tmp_path: Path) -> N
         train_guide(folder, tmp_path, BLINK, encoder="no-such-net")
 
 
+def test_training_goes_on_from_given_weights(folder: Path, tmp_path: Path) -> None:
+    first = train_guide(folder, tmp_path / "first", BLINK)
+    weights = tmp_path / "first" / first.name / "weights.safetensors"
+    again = train_guide(folder, tmp_path / "again", BLINK, begin=weights)
+    assert again.digest != train_guide(folder, tmp_path / "chance", BLINK).digest
+    (tmp_path / "broken.safetensors").write_bytes(b"none")
+    for path in (tmp_path / "missing.safetensors", tmp_path / "broken.safetensors"):
+        with pytest.raises(InvalidInput, match="not weights to start from"):
+            train_guide(folder, tmp_path / "never", BLINK, begin=path)
+
+
 def test_refine_begins_with_what_guide_knows() -> None:
     guide = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 1, 1))
     refine = torch.nn.Sequential(torch.nn.Conv2d(6, 4, 3), torch.nn.Conv2d(4, 1, 1))

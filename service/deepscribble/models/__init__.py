@@ -10,7 +10,7 @@ from deepscribble.models.card import (
 )
 from deepscribble.models.device import choose_device, describe
 from deepscribble.models.model import Model
-from deepscribble.models.network import build_network, input_channels
+from deepscribble.models.network import admit_torchvision, build_network, input_channels
 from deepscribble.models.registry import SHIPPED, Registry, save_model
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Model",
     "Registry",
     "TrainingSet",
+    "admit_torchvision",
     "build_network",
     "choose_device",
     "describe",

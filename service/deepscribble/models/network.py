@@ -18,7 +18,7 @@ def build_network(card: Card) -> torch.nn.Module:
 
     H and W are multiples of 32.
     """
-    _admit_torchvision()
+    admit_torchvision()
     import segmentation_models_pytorch as smp
 
     network = smp.Unet(
@@ -62,7 +62,7 @@ def input_channels(
     return stack
 
 
-def _admit_torchvision() -> None:
+def admit_torchvision() -> None:
     """Let torchvision be imported beside a torch build that its binary was not made for.
 
     smp needs torchvision's Python classes only. Where its compiled operators cannot be loaded (a

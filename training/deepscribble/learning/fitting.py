@@ -16,10 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from deepscribble.errors import InvalidInput, ModelRefused
 from deepscribble.learning.patches import Lesson, Numbers, next_round
-from deepscribble.models import Card, choose_device
-from deepscribble.models.network import _admit_torchvision
+from deepscribble.models import Card, admit_torchvision, choose_device
 
-_admit_torchvision()  # Lightning imports torchvision, as smp does.
+admit_torchvision()  # Lightning imports torchvision, as smp does.
 
 import lightning  # noqa: E402
 from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
