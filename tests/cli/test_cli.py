@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -357,3 +360,169 @@ def test_a_real_slide_in_level_0(untrained_models: Path, shared: Path) -> None:
     for polygon in read_polygons("CMU-1-Small-Region.deepscribble.geojson"):
         assert (polygon.exterior.min(axis=0) >= (900, 1200)).all()
         assert (polygon.exterior.max(axis=0) <= (1200, 1480)).all()
+
+
+def drawn(kind: str, coordinates: Any, name: str = "Tumor", **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": f"{name}-{kind}",
+        "geometry": {"type": kind, "coordinates": coordinates},
+        "properties": {"classification": {"name": name}, **properties},
+    }
+
+
+BAD_STROKES: dict[str, tuple[str, str]] = {
+    "empty": ("", "bad.geojson"),
+    "cut off": ('{"type": "FeatureCollection", "features": [', "bad.geojson"),
+    "no features": ('{"type": "FeatureCollection"}', "bad.geojson"),
+    "a number without end": (f"[{'1' * 5000}]", "bad.geojson"),
+    "half a character": (json.dumps([STROKE, STROKE | {"id": "\ud800"}]), "feature 1"),
+    "nan": (json.dumps([drawn("LineString", [[1, 1], [float("nan"), 2]])]), "feature 0"),
+    "infinite": (json.dumps([drawn("Point", [float("inf"), 2])]), "feature 0"),
+    "no coordinates": (json.dumps([STROKE, drawn("LineString", [])]), "feature 1"),
+    "no width": (json.dumps([drawn("Point", [9, 9], metadata={"stroke width": "0"})]), "feature 0"),
+    "absurd width": (
+        json.dumps([drawn("Point", [9, 9], metadata={"stroke width": "1e300"})]),
+        "feature 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_STROKES)
+def test_bad_strokes_are_refused_by_file_and_feature_and_nothing_is_written(
+    kind: str, folder: Path
+) -> None:
+    text, says = BAD_STROKES[kind]
+    Path("bad.geojson").write_text(text)
+    kept = sorted(os.listdir(folder))
+    said = refused(run("refine", "tissue.png", "bad.geojson", "--mpp", 0.5, "--overlay", "o.png"))
+    assert "bad.geojson" in said
+    assert says in said
+    assert sorted(os.listdir(folder)) == kept
+
+
+def test_a_bad_prior_is_refused_by_file_and_feature() -> None:
+    ring = [[0, 0], [1e12, 0], [1e12, 1e12], [0, 0]]
+    Path("far.geojson").write_text(json.dumps([drawn("Polygon", [ring])]))
+    said = refused(run("refine", "tissue.png", "strokes.geojson", "--mpp", 0.5,
+                       "--prior", "far.geojson"))  # fmt: skip
+    assert "far.geojson: feature 0" in said
+
+
+def test_strokes_that_need_a_word_are_drawn_with_a_warning(untrained_models: Path) -> None:
+    bow = [[20, 60], [60, 100], [60, 60], [20, 100], [20, 60]]
+    features = [
+        drawn("LineString", [[900, 900], [950, 950]]),
+        drawn("MultiLineString", [[[150, 20], [200, 25]]]),
+        drawn("Polygon", [bow]),
+        drawn("LineString", [[100, 60], [130, 60]], "Stroma"),
+        drawn("MultiPoint", [[115, 60]]),
+    ]
+    Path("strokes.geojson").write_text(json.dumps(features))
+    result = run("refine", "tissue.png", "strokes.geojson", "--mpp", 1, "--device", "cpu",
+                 "--models", untrained_models, "--json")  # fmt: skip
+    assert result.exit_code == 0, result.stdout
+    said = json.loads(result.stdout)
+    assert [(warning["code"], warning["stroke_id"]) for warning in said["warnings"]] == [
+        ("STROKE_OUTSIDE", "Tumor-LineString"),
+        ("STROKE_CLIPPED", "Tumor-MultiLineString"),
+        ("STROKE_CROSSES_ITSELF", "Tumor-Polygon"),
+        ("STROKES_OVERLAP", "Tumor-MultiPoint"),
+    ]
+    assert said["stroke_ids"] == [feature["id"] for feature in features[1:]]
+    area = shapely.union_all(
+        [
+            shapely.Polygon(polygon.exterior, polygon.holes)
+            for polygon in read_polygons(said["output"])
+        ]
+    )
+    assert area.covers(shapely.Point(115, 60))
+    assert area.disjoint(shapely.LineString([(100, 60), (105, 60)]))
+
+
+GRAY = np.random.default_rng(0).integers(0, 256, (120, 160), dtype=np.uint8)
+RGBA = np.repeat(GRAY[:, :, None], 4, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (Image.fromarray(GRAY), "grayscale"),
+        (Image.fromarray(RGBA), "transparency"),
+        (Image.fromarray(GRAY.astype(np.uint16) * 256), "16-bit"),
+        (Image.fromarray(RGBA[:, :, :3]).quantize(16), "palette"),
+    ],
+    ids=["gray", "rgba", "16-bit", "palette"],
+)
+def test_unusual_images_are_read_with_a_warning(
+    picture: Image.Image, says: str, server: str
+) -> None:
+    for name in ("unusual.png", "unusual.tif"):
+        picture.save(name)
+        result = run("segment", name, "--mpp", 0.5, "--server", server)
+        assert result.exit_code == 0, result.stderr
+        assert "Warning: " in result.stderr
+        assert says in result.stderr
+        assert name in result.stderr
+
+
+def test_damaged_and_oversized_images_are_refused_by_name() -> None:
+    whole = Path("tissue.png").read_bytes()
+    Path("cut.png").write_bytes(whole[: len(whole) // 2])
+    Path("empty.png").write_bytes(b"")
+    # 20,000 x 20,000 pixels by its header.
+    size = (20_000).to_bytes(4, "big")
+    header = b"IHDR" + size * 2 + b"\x08\x02\0\0\0"
+    crc = zlib.crc32(header).to_bytes(4, "big")
+    Path("bomb.png").write_bytes(whole[:8] + b"\0\0\0\x0d" + header + crc + b"\0\0\0\0IDAT")
+    for name in ("cut.png", "empty.png"):
+        assert name in refused(run("segment", name, "--mpp", 0.5))
+    said = refused(run("segment", "bomb.png", "--mpp", 0.5))
+    assert "bomb.png" in said
+    assert "limit" in said
+    assert not list(Path().glob("*.geojson.*"))
+    assert not list(Path().glob("*.deepscribble.geojson"))
+
+
+@pytest.mark.parametrize("mpp", ["inf", "1e-9", "1e9"])
+def test_an_absurd_scale_is_refused(mpp: str) -> None:
+    assert "usable range" in refused(run("segment", "tissue.png", "--mpp", mpp))
+
+
+def test_missing_and_tampered_weights_are_refused_by_name(
+    untrained_models: Path, folder: Path
+) -> None:
+    models = shutil.copytree(untrained_models, folder / "models")
+    weights = models / "refine" / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    command = ("segment", "tissue.png", "--mpp", 1, "--device", "cpu", "--models", models)
+    assert f"{weights}: these are not the weights" in refused(run(*command))
+    weights.unlink()
+    assert f"{weights}: the weights cannot be read" in refused(run(*command))
+    assert sorted(os.listdir(folder)) == ["models", "strokes.geojson", "tissue.png"]
+
+
+def test_a_server_killed_in_the_middle_is_named_and_nothing_is_written(folder: Path) -> None:
+    standin = Path(__file__).parents[1] / "standin.py"
+    with subprocess.Popen(
+        [sys.executable, str(standin), "127.0.0.1:0", "--slow"], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        address = child.stdout.readline().strip()
+        timer = threading.Timer(1.0, child.kill)
+        timer.start()
+        said = refused(run("refine", "tissue.png", "strokes.geojson", "--mpp", 0.5,
+                           "--server", address, "--overlay", "o.png"))  # fmt: skip
+    assert f"{address}, or it went away" in said
+    assert sorted(os.listdir(folder)) == ["strokes.geojson", "tissue.png"]
+
+
+def test_a_stroke_wider_than_any_picture_is_drawn(server: str) -> None:
+    wide = drawn("LineString", [[5, 5], [90, 70]], metadata={"stroke width": "1e9"})
+    Path("strokes.geojson").write_text(json.dumps([wide]))
+    result = run("refine", "tissue.png", "strokes.geojson", "--mpp", 0.5, "--server", server,
+                 "--overlay", "out.png")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert Path("out.png").exists()

@@ -164,6 +164,15 @@ def test_prior_polygons_stand_in_for_the_guide(engine, pixels):
     assert "guide" not in outline.milliseconds
 
 
+def test_a_prior_over_the_border_is_said(engine, pixels):
+    square = np.array([[0.0, 0.0], [60.0, 0.0], [60.0, 60.0], [0.0, 60.0]])
+    prior = [Polygon(square + offset) for offset in ([0, 0], [980, 2100], [1500, 2500])]
+    outline = engine.refine(REGION, pixels, [], prior=prior)
+    assert [w.code for w in outline.warnings] == ["PRIOR_CLIPPED"]
+    assert "2 of 3 polygons" in outline.warnings[0].message
+    assert len(outline.polygons) == 2
+
+
 def test_an_empty_prior_and_no_stroke_is_an_empty_answer(engine, pixels):
     outline = engine.refine(REGION, pixels, [], prior=[])
     assert outline.polygons == ()

@@ -1,5 +1,7 @@
 """Strokes → the pixels that they decide."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import shapely
@@ -93,3 +95,15 @@ def test_a_stroke_partly_outside_is_clipped_and_says_so():
 def test_a_segment_that_crosses_a_continent_costs_no_more_than_the_region():
     mask = draw(stroke([(-2e9, 245), (2e9, 245)]), GRID)
     assert whole(mask)[22].all()
+
+
+@pytest.mark.parametrize("kind", [Kind.POLYLINE, Kind.BRUSH])
+@pytest.mark.parametrize("width", [1.0, 2000.0])
+def test_memory_follows_the_region_not_the_strokes_points_or_width(kind, width):
+    grid = Grid.at(Region(0, 0, 1024, 1024, 1.0), 1.0)
+    zigzag = np.stack([np.linspace(0, 1024, 2000), np.tile([-5.0, 1030.0], 1000)], axis=1)
+    tracemalloc.start()
+    draw(stroke(zigzag, kind, width), grid)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from PIL import Image
 
 from deepscribble import errors
 from deepscribble.server import servicer
@@ -264,3 +266,55 @@ def test_models_and_limits_are_told(stub: DeepScribbleStub, engine: Any) -> None
     assert (info.device, info.precision) == ("cpu", "float32")
     assert info.version
     assert info.limits.upload_bytes == engine.limits.upload_bytes
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 1e300])
+def test_impossible_coordinates_and_widths_are_named(number: float, stub: DeepScribbleStub) -> None:
+    for stroke, field in (
+        (line(1, number), "strokes[0].polyline.lines[0]"),
+        (line(1, 1, width=number), "strokes[0].width"),
+    ):
+        request = pb.RefineRequest(region=REGION, pixels=PIXELS, strokes=[stroke])
+        got = refused(lambda request=request: stub.Refine(request))
+        assert got == (grpc.StatusCode.INVALID_ARGUMENT, field, "")
+
+
+@pytest.mark.parametrize("mpp", [math.nan, math.inf, 1e-9, 1e9, -0.5])
+def test_an_absurd_scale_is_named(mpp: float, stub: DeepScribbleStub) -> None:
+    request = pb.SegmentRequest(region=pb.Region(width=7, height=5, mpp=mpp), pixels=PIXELS)
+    got = refused(lambda: stub.Segment(request))
+    assert got == (grpc.StatusCode.INVALID_ARGUMENT, "region.mpp", "")
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [("L", "grayscale"), ("RGBA", "transparency"), ("I;16", "16-bit"), ("P", "palette")],
+)
+def test_an_unusual_image_is_taken_with_a_warning(
+    mode: str, says: str, stub: DeepScribbleStub
+) -> None:
+    data = png(Image.new(mode, (7, 5)))
+    sent = pb.SegmentRequest(region=REGION, pixels=pb.Pixels(encoded=data))
+    for answer in (upload(stub, data), stub.Segment(sent)):
+        assert {warning.code for warning in answer.warnings} == {"PIXELS_CONVERTED"}
+        assert says in " ".join(warning.message for warning in answer.warnings)
+
+
+def test_a_truncated_image_is_named_and_one_that_unpacks_to_too_much_is_refused(
+    stub: DeepScribbleStub, engine: Any
+) -> None:
+    data = png(Image.effect_noise((70, 50), 90))
+    assert refused(lambda: upload(stub, data[: len(data) // 2]))[1] == "encoded"
+    bomb = png(Image.new("L", (2001, 2000)))
+    assert len(bomb) < engine.limits.message_bytes
+    got = refused(lambda: upload(stub, bomb))
+    assert got == (grpc.StatusCode.RESOURCE_EXHAUSTED, "", "LIMIT_EXCEEDED")
+    sent = pb.SegmentRequest(region=REGION, pixels=pb.Pixels(encoded=bomb))
+    assert refused(lambda: stub.Segment(sent)) == got
+    assert engine.uploads == 0

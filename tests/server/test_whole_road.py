@@ -143,6 +143,8 @@ def test_what_the_engine_refuses_is_raised_by_the_client(served: str) -> None:
             handle.refine([many])
         with pytest.raises(LimitExceeded, match="image_pixels"):
             client.open(REGION, np.zeros((1000, 1001, 3), np.uint8))
+        with pytest.raises(LimitExceeded, match=r"region at 1 µm per pixel: .* over the limit"):
+            client.open(Region(0, 0, 80_000, 60_000, 1.0), RGB).segment()
         with pytest.raises(InvalidInput, match="edge to edge"):
             client.open(REGION, RGB[:, :50]).segment()
 

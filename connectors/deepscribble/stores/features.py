@@ -171,8 +171,9 @@ def read_features(path: str | os.PathLike[str]) -> tuple[Feature, ...]:
     if not text.strip():
         raise InvalidInput(name, "the file is empty; export the strokes from QuPath again")
     try:
+        # Not only text that is no JSON: a number may have more digits than Python reads.
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(name, f"the file is not JSON ({error})") from error
     return tuple(
         _feature(entry, f"{name}: feature {index}")
@@ -198,6 +199,13 @@ def _feature(entry: Any, where: str) -> Feature:
     own_id = entry.get("id", properties.get("id"))
     legacy = str(own_id) if own_id in LEGACY_KINDS else ""
     id = "" if own_id is None or legacy else str(own_id)
+    class_name = _class_name(properties.get("classification"))
+    try:
+        f"{id}{class_name}".encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            where, "its id or class holds half a character; save it again as UTF-8"
+        ) from error
     object_type = str(properties.get("objectType") or properties.get("object_type") or "")
     if legacy and not object_type:
         object_type = "annotation" if legacy == LEGACY_ANNOTATION else legacy
@@ -206,7 +214,7 @@ def _feature(entry: Any, where: str) -> Feature:
         id=id,
         object_type=object_type,
         name=str(properties.get("name") or ""),
-        class_name=_class_name(properties.get("classification")),
+        class_name=class_name,
         geometry=entry.get("geometry"),
         measurements=_measurements(properties.get("measurements")),
         metadata=_mapping(properties.get("metadata")),

@@ -138,10 +138,13 @@ def _polygon(rings: list[list[list[float]]], where: str) -> Polygon:
             "simplify or redraw it in QuPath",
         )
     shape = orient(shape)
-    return Polygon(
-        shapely.get_coordinates(shape.exterior)[:-1],
-        tuple(shapely.get_coordinates(hole)[:-1] for hole in shape.interiors),
-    )
+    try:
+        return Polygon(
+            shapely.get_coordinates(shape.exterior)[:-1],
+            tuple(shapely.get_coordinates(hole)[:-1] for hole in shape.interiors),
+        )
+    except InvalidInput as error:
+        raise InvalidInput(where, str(error)) from error
 
 
 def _width(feature: Feature, default: float) -> float:

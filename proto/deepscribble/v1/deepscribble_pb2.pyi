@@ -276,8 +276,8 @@ class Stroke(_message.Message):
     label: Global___Label.ValueType
     """Foreground or background."""
     width: _builtins.float
-    """Full width of the drawn line in level-0 pixels, over 0. Narrower than one
-    model pixel counts as one model pixel.
+    """Full width of the drawn line in level-0 pixels, over 0, at most 2^31.
+    Narrower than one model pixel counts as one model pixel.
     """
     @_builtins.property
     def polyline(self) -> Global___Polyline: ...
@@ -408,7 +408,7 @@ class Warning(_message.Message):
     STROKE_ID_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The machine-readable kind: STROKE_OUTSIDE, STROKE_CLIPPED,
-    STROKE_CROSSES_ITSELF, STROKES_OVERLAP, PIXELS_CONVERTED,
+    STROKE_CROSSES_ITSELF, STROKES_OVERLAP, PRIOR_CLIPPED, PIXELS_CONVERTED,
     PIXELS_COARSER_THAN_MODEL, PRECISION_FALLBACK.
     """
     message: _builtins.str

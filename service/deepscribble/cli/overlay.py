@@ -20,8 +20,9 @@ STROKE = {Label.FOREGROUND: (0, 110, 255), Label.BACKGROUND: (255, 70, 0)}
 
 SOFTWARE = "DeepScribble"
 
-# OpenCV draws at sixteenths of a pixel.
+# OpenCV draws at sixteenths of a pixel, and lines of at most this width.
 SHIFT = 4
+WIDEST = 32767
 
 
 def paint(
@@ -41,7 +42,7 @@ def paint(
     canvas = rgb.copy()
     scale = (grid.scale_x + grid.scale_y) / 2
     for stroke in strokes:
-        width = max(3, round(stroke.width / scale))
+        width = min(max(3, round(stroke.width / scale)), WIDEST)
         parts = [_fixed(grid, part) for part in stroke.parts]
         if stroke.kind is Kind.POINTS:
             parts = [point[None] for part in parts for point in part]

@@ -13,6 +13,10 @@ from deepscribble.contour.rings import Rings, trace
 from deepscribble.geometry import Grid, Polygon
 from deepscribble.raster import Window
 
+_VERTEX_BYTES = 16
+_POLYGON_BYTES = 512
+"""What Python needs for a polygon beside its vertices."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
@@ -41,9 +45,10 @@ class Pieces:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held."""
-        vertices = sum(ring.nbytes for polygon in self.polygons for ring in polygon.rings)
-        return self.crossings.nbytes + self.first_keys.nbytes + vertices
+        """Bytes held, about; counted without a look at each polygon."""
+        vertices = _VERTEX_BYTES * len(self.crossings.keys)
+        objects = _POLYGON_BYTES * len(self.polygons)
+        return self.crossings.nbytes + self.first_keys.nbytes + vertices + objects
 
     def replaced(self, probability: NDArray[np.float32], windows: Sequence[Window]) -> Pieces:
         """The outline of `probability`, which differs from the former map only in `windows`.

@@ -13,7 +13,7 @@ class Sized(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, at most, over the value's life in the cache."""
+        """Bytes held now; who lets a value grow puts it into the cache again."""
         ...
 
 

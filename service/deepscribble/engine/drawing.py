@@ -70,6 +70,20 @@ class _Area:
     tiles: tuple[tuple[Window, tuple[bytes, ...]], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Refined:
+    """RefineNet's answer on one tile, (rows, columns) float32, and its digest."""
+
+    probability: NDArray[np.float32]
+    digest: bytes
+
+    @classmethod
+    def of(cls, probability: NDArray[np.float32]) -> _Refined:
+        """An answer that was just computed."""
+        own = np.ascontiguousarray(probability)
+        return cls(own, hashlib.blake2b(own.data, digest_size=16).digest())
+
+
 class Drawing:
     """One region, one prior and one RefineNet, with all strokes drawn so far.
 
@@ -91,15 +105,16 @@ class Drawing:
         self._applied: list[_Applied] = []
         self._areas: set[_Area] = set()
         self._changed: list[Window] = []
-        self._tiles: dict[tuple[Window, tuple[bytes, ...]], NDArray[np.float32]] = {}
+        self._tiles: dict[tuple[Window, tuple[bytes, ...]], _Refined] = {}
         self._answers: dict[str, _Answer] = {}
         self.probability = guess.probability.copy()
         self.pieces = guess.pieces
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the drawing may come to hold: fields, answer, refined tiles, outline."""
-        return self._fields.nbytes + 2 * self.probability.nbytes + 2 * self._guess.pieces.nbytes
+        """Bytes held now, about: fields, answer, refined tiles, outline and earlier outlines."""
+        tiles = sum(refined.probability.nbytes for refined in self._tiles.values())
+        return self._fields.nbytes + self.probability.nbytes + tiles + 2 * self.pieces.nbytes
 
     @property
     def stroke_ids(self) -> tuple[str, ...]:
@@ -113,11 +128,17 @@ class Drawing:
 
     @property
     def outline_id(self) -> str:
-        """Names the outline of the prior and what was drawn, in order."""
+        """Names the outline as of `refine` by all that it came of: prior, strokes, RefineNet.
+
+        RefineNet takes part by its answers, so that other pixels, or a server that computes on
+        another device, never give the same name to another outline.
+        """
         digest = hashlib.sha256(self._guess.outline_id.encode())
-        digest.update(self._model.card.digest.encode())
+        digest.update(f"{self._model.card.name} {self._model.card.digest}".encode())
         for applied in self._applied:
-            digest.update(applied.fingerprint)
+            digest.update(applied.fingerprint + repr(applied.stroke.id).encode())
+        for tile in sorted(self._tiles, key=lambda tile: (tile[0].top, tile[0].left, tile[1])):
+            digest.update(self._tiles[tile].digest)
         return digest.hexdigest()
 
     def strokes_of(self, known: str) -> tuple[Stroke, ...] | None:
@@ -183,7 +204,7 @@ class Drawing:
         # One tile at a time: a tile's last bits must not depend on which others ran beside it.
         answers = predict(self._model, [window for window, _ in missing], self._stack, 1)
         for tile, (_, refined) in zip(missing, answers, strict=True):
-            self._tiles[tile] = refined
+            self._tiles[tile] = _Refined.of(refined)
         for area in stale:
             cut = area.window.slices
             self.probability[cut] = self._guess.probability[cut]
@@ -237,7 +258,7 @@ class Drawing:
         """Lay the refined tiles over the prior where strokes reach, then the strokes themselves."""
         blend = Blend(area.window)
         for tile in area.tiles:
-            blend.add(tile[0], self._tiles[tile])
+            blend.add(tile[0], self._tiles[tile].probability)
         cut = area.window.slices
         weight = reach(self._fields.foreground[cut], self._fields.background[cut])
         prior, target = self._guess.probability[cut], self.probability[cut]

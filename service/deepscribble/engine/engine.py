@@ -81,7 +81,9 @@ class Engine:
     @property
     def precision(self) -> str:
         """ "bfloat16" if a loaded model runs in it, else "float32"."""
-        return max((model.precision for model in self._models.values()), default="float32", key=len)
+        # A copy, since another thread may just load one.
+        loaded = tuple(self._models.values())
+        return max((model.precision for model in loaded), default="float32", key=len)
 
     def cards(self) -> tuple[Card, ...]:
         """The cards of all models."""
@@ -154,7 +156,7 @@ class Engine:
             models=(_ref(card),),
             milliseconds=watch.read(),
             warnings=_coarse(source.image, region, card) + _precision(model),
-            probability=guess.probability if return_probability else None,
+            probability=guess.probability.copy() if return_probability else None,
             outline_id=guess.outline_id,
         )
 
@@ -210,11 +212,8 @@ class Engine:
         else:
             with watch("prior"):
                 guess = guess_from_polygons(prior, grid, card.threshold)
-        drawing = self._cache.get_or_make(
-            ("drawing", source.region_id, region, card.digest, guess.outline_id),
-            Drawing,
-            lambda: Drawing(model, scaled, guess),
-        )
+        key = ("drawing", source.region_id, region, card.name, guess.outline_id)
+        drawing = self._cache.get_or_make(key, Drawing, lambda: Drawing(model, scaled, guess))
         with drawing.lock:
             with watch("fields"):
                 if known_strokes:
@@ -226,12 +225,19 @@ class Engine:
             with watch("outline"):
                 drawing.outline()
                 change = drawing.change_since(known_outline)
+            # It has grown, so that others may have to go.
+            self._cache.put(key, drawing)
             return Outline(
                 polygons=drawing.pieces.polygons,
                 region_id=source.region_id,
                 models=tuple(_ref(card) for card in used),
                 milliseconds=watch.read(),
-                warnings=_coarse(source.image, region, card) + _precision(model) + drawing.warnings,
+                warnings=(
+                    *_coarse(source.image, region, card),
+                    *_precision(model),
+                    *_clipped(prior or (), region),
+                    *drawing.warnings,
+                ),
                 stroke_ids=drawing.stroke_ids,
                 probability=drawing.probability.copy() if return_probability else None,
                 outline_id=drawing.outline_id,
@@ -240,9 +246,10 @@ class Engine:
 
     def _model(self, card: Card) -> Model:
         with self._loading:
-            if card.digest not in self._models:
-                self._models[card.digest] = self.registry.load(card, self._device)
-            return self._models[card.digest]
+            # By name: two cards may describe the same weights, each with its own reach or scale.
+            if card.name not in self._models:
+                self._models[card.name] = self.registry.load(card, self._device)
+            return self._models[card.name]
 
     def _source(self, pixels: str | NDArray[np.uint8]) -> _Source:
         region_id = pixels if isinstance(pixels, str) else self.keep(pixels)
@@ -277,7 +284,7 @@ class Engine:
     ) -> Guess:
         """GuideNet's guess on `grid`, from the cache where it is known."""
         return self._cache.get_or_make(
-            ("guess", source.region_id, grid, card.digest, threshold),
+            ("guess", source.region_id, grid, card.name, threshold),
             Guess,
             lambda: guess_by_guide(
                 self._model(card), self._scaled(source, region, card), grid, threshold
@@ -370,6 +377,24 @@ def _coarse(image: _Image, region: Region, card: Card) -> tuple[Warning, ...]:
             "PIXELS_COARSER_THAN_MODEL",
             f"the pixels have {mpp:.3g} µm each, {card.name} runs at {card.mpp:g}; they were "
             "enlarged, which shows it less than it was trained to see",
+        ),
+    )
+
+
+def _clipped(prior: Sequence[Polygon], region: Region) -> tuple[Warning, ...]:
+    """What of a prior lies over the region's border."""
+    low = np.array([region.x, region.y])
+    high = low + [region.width, region.height]
+    over = sum(
+        bool((polygon.exterior < low).any() or (polygon.exterior > high).any()) for polygon in prior
+    )
+    if not over:
+        return ()
+    return (
+        Warning(
+            "PRIOR_CLIPPED",
+            f"{over} of {len(prior)} polygons to start from reach over the region's border or lie "
+            "outside of it; only what is inside counts",
         ),
     )
 

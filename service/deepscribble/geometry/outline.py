@@ -66,7 +66,7 @@ class Change:
         gone = set(self.removed)
         count = len(old) - len(gone) + len(came)
         if (
-            len(came) != len(self.added)
+            not len(came) == len(self.added) == len(set(self.added))
             or not gone <= set(range(len(old)))
             or not set(self.added) <= set(range(count))
         ):

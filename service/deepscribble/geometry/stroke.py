@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -66,7 +65,8 @@ class Stroke:
         kind: Polyline (each part a line), points (one part), brush (each part a ring, filled by
             the even-odd rule as QuPath does).
         parts: Arrays of points (N, 2), float64; at least one.
-        width: Full width of the drawn line, level-0 pixels, over 0.
+        width: Full width of the drawn line, level-0 pixels, over 0 and at most
+            `COORDINATE_LIMIT`.
 
     Raises:
         InvalidInput: no parts, too few points in one, a number that is not finite, a bad width.
@@ -79,8 +79,11 @@ class Stroke:
     width: float = 1.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.width) or self.width <= 0:
-            raise InvalidInput("width", f"{self.width} is not a width; it must be over 0")
+        if not 0 < self.width <= COORDINATE_LIMIT:
+            raise InvalidInput(
+                "width",
+                f"{self.width} is not a width; it must be over 0 and at most {COORDINATE_LIMIT}",
+            )
         if not self.parts:
             raise InvalidInput("geometry", "the stroke has no coordinates")
         at_least = 3 if self.kind is Kind.BRUSH else 1

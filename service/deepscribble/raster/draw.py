@@ -16,13 +16,8 @@ from numpy.typing import NDArray
 
 from deepscribble.geometry import Grid, Kind, Stroke
 from deepscribble.raster.fill import fill
+from deepscribble.raster.rows import crossed_rows
 from deepscribble.raster.window import Window
-
-_PIECE = 16.0
-"""Longer segments are cut, so that the boxes searched around them stay small (model pixels)."""
-
-_BATCH = 1 << 20
-"""Pixel-to-segment distances computed at a time, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,45 +121,48 @@ def _clipped(
 def _near(
     segments: NDArray[np.float64], radius: float, shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Which pixel centres of `shape` lie within `radius` of `segments`, exactly."""
-    mask = np.zeros(shape, dtype=np.bool_)
+    """Which pixel centres of `shape` lie within `radius` of `segments`, exactly.
+
+    What lies within a radius of a segment is convex, so each row of centres has one run of it:
+    from the leftmost to the rightmost place where the row meets the circles around the segment's
+    ends or the two lines that touch both. The cost follows the rows, not the area.
+    """
+    rows, columns = shape
+    # Where runs begin (+1) and end (-1); one column more takes the ends at the right edge.
+    steps = np.zeros((rows, columns + 1), dtype=np.int32)
     margin = radius + 1.0
     segments = _clipped(
-        segments, np.full(2, -margin), np.array([shape[1], shape[0]], dtype=np.float64) + margin
+        segments, np.full(2, -margin), np.array([columns, rows], dtype=np.float64) + margin
     )
-    segments = _cut(segments)
-    low = np.minimum(segments[:, :2], segments[:, 2:]) - radius
-    high = np.maximum(segments[:, :2], segments[:, 2:]) + radius
-    bound = np.array([shape[1], shape[0]])
-    first = np.clip(np.ceil(low - 0.5), 0, bound).astype(np.int64)
-    past = np.clip(np.floor(high - 0.5) + 1, 0, bound).astype(np.int64)
-    extent = np.maximum(past - first, 0)
-    count = extent.prod(axis=1)
-    batch = np.cumsum(count) // _BATCH
-    for number in np.unique(batch[count > 0]):
-        chosen = np.flatnonzero((batch == number) & (count > 0))
-        box = np.repeat(chosen, count[chosen])
-        index = np.arange(len(box)) - np.repeat(
-            np.cumsum(count[chosen]) - count[chosen], count[chosen]
-        )
-        row = first[box, 1] + index // extent[box, 0]
-        column = first[box, 0] + index % extent[box, 0]
-        offset = np.stack([column + 0.5, row + 0.5], axis=1) - segments[box, :2]
-        along = segments[box, 2:] - segments[box, :2]
-        length = (along**2).sum(axis=1)
-        share = (offset * along).sum(axis=1) / np.where(length > 0, length, 1.0)
-        nearest = offset - np.clip(share, 0.0, 1.0)[:, None] * along
-        hit = (nearest**2).sum(axis=1) <= radius * radius
-        mask[row[hit], column[hit]] = True
-    return mask
-
-
-def _cut(segments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cut segments longer than `_PIECE` into equal pieces."""
-    delta = segments[:, 2:] - segments[:, :2]
-    pieces = np.maximum(np.ceil(np.hypot(delta[:, 0], delta[:, 1]) / _PIECE), 1).astype(np.int64)
-    of = np.repeat(np.arange(len(segments)), pieces)
-    number = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    step = delta[of] / pieces[of, None]
-    start = segments[of, :2] + number[:, None] * step
-    return np.hstack([start, start + step])
+    start, end = segments[:, :2], segments[:, 2:]
+    along = end - start
+    length = np.hypot(along[:, 0], along[:, 1])
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
+    across *= (radius / np.where(length > 0, length, 1.0))[:, None]
+    low = np.minimum(start[:, 1], end[:, 1]) - radius
+    high = np.maximum(start[:, 1], end[:, 1]) + radius
+    first = np.clip(np.ceil(low - 0.5), 0, rows).astype(np.int64)
+    past = np.clip(np.floor(high - 0.5) + 1, 0, rows).astype(np.int64)
+    for number, row in crossed_rows(first, past):
+        y = row + 0.5
+        left, right = np.full(len(row), np.inf), np.full(len(row), -np.inf)
+        for centre in (start[number], end[number]):
+            rest = radius * radius - (y - centre[:, 1]) ** 2
+            half = np.sqrt(np.maximum(rest, 0.0))
+            left = np.where(rest >= 0, np.minimum(left, centre[:, 0] - half), left)
+            right = np.where(rest >= 0, np.maximum(right, centre[:, 0] + half), right)
+        for side in (across[number], -across[number]):
+            one, other = start[number] + side, end[number] + side
+            rise = other[:, 1] - one[:, 1]
+            share = (y - one[:, 1]) / np.where(rise == 0, 1.0, rise)
+            met = (rise != 0) & (share >= 0) & (share <= 1)
+            x = one[:, 0] + share * (other[:, 0] - one[:, 0])
+            left = np.where(met, np.minimum(left, x), left)
+            right = np.where(met, np.maximum(right, x), right)
+        begin = np.clip(np.ceil(left - 0.5), 0, columns)
+        stop = np.clip(np.floor(right - 0.5) + 1, 0, columns)
+        run = begin < stop
+        np.add.at(steps, (row[run], begin[run].astype(np.int64)), 1)
+        np.add.at(steps, (row[run], stop[run].astype(np.int64)), -1)
+    inside: NDArray[np.bool_] = np.cumsum(steps, axis=1, out=steps)[:, :columns] > 0
+    return inside

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deepscribble.raster.rows import crossed_rows
+
 
 def fill(rings: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Which pixel centres lie inside `rings` by the even-odd rule.
@@ -32,14 +34,12 @@ def fill(rings: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> NDArra
         # Row r is crossed where top.y <= r + 0.5 < bottom.y.
         first = np.clip(np.ceil(top[:, 1] - 0.5), 0, rows).astype(np.int64)
         past = np.clip(np.ceil(bottom[:, 1] - 0.5), 0, rows).astype(np.int64)
-        count = np.maximum(past - first, 0)
-        edge = np.repeat(np.arange(len(start)), count)
-        if len(edge) == 0:
-            continue
-        row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
-        height = bottom[edge, 1] - top[edge, 1]
-        x = top[edge, 0] + (row + 0.5 - top[edge, 1]) * ((bottom[edge, 0] - top[edge, 0]) / height)
-        column = np.clip(np.ceil(x - 0.5), 0, columns).astype(np.int64)
-        np.bitwise_xor.at(toggles, (row, column), 1)
+        for edge, row in crossed_rows(first, past):
+            height = bottom[edge, 1] - top[edge, 1]
+            x = top[edge, 0] + (row + 0.5 - top[edge, 1]) * (
+                (bottom[edge, 0] - top[edge, 0]) / height
+            )
+            column = np.clip(np.ceil(x - 0.5), 0, columns).astype(np.int64)
+            np.bitwise_xor.at(toggles, (row, column), 1)
     inside = np.bitwise_xor.accumulate(toggles, axis=1)[:, :columns]
     return inside.astype(np.bool_)
