@@ -384,7 +384,7 @@ def _coarse(image: _Image, region: Region, card: Card) -> tuple[Warning, ...]:
 def _clipped(prior: Sequence[Polygon], region: Region) -> tuple[Warning, ...]:
     """What of a prior lies over the region's border."""
     low = np.array([region.x, region.y])
-    high = low + [region.width, region.height]
+    high = np.array([region.x + region.width, region.y + region.height])
     over = sum(
         bool((polygon.exterior < low).any() or (polygon.exterior > high).any()) for polygon in prior
     )
