@@ -207,6 +207,7 @@ def report(console: Console, result: dict[str, Any]) -> None:
         "bytes sent",
         title="One stroke, ms; bytes are the most that any of 20 strokes sent",
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for size, found in result["refine"].items():
         stages = found["stages_ms_p50"]
@@ -228,6 +229,7 @@ def report(console: Console, result: dict[str, Any]) -> None:
         "vertices",
         title="Pieces, p50 ms",
         box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for size, found in result["pieces"].items():
         keys = (

@@ -120,7 +120,7 @@ def side_by_side(
 ) -> NDArray[np.uint8]:
     """All rounds in one picture, each with its outline and the strokes drawn so far."""
     grid = Grid(region, pixels.shape[1], pixels.shape[0])
-    columns = min(len(rounds) + 1, max(2, math.ceil(math.sqrt(1.5 * (len(rounds) + 1)))))
+    columns = math.ceil(math.sqrt(len(rounds) + 1))
     panels = [titled(pixels, "the image")]
     for number, outline in enumerate(rounds):
         title = "first outline" if number == 0 else f"after stroke {number}"
@@ -141,7 +141,10 @@ def table_of(rounds: list[Outline], strokes: tuple[Stroke, ...], region: Region)
     """What each round gave and cost."""
     stages = ("guide", "fields", "refine", "outline", "total")
     title = f"{region.width} x {region.height} pixels at {region.mpp:g} µm; stages in ms"
-    table = Table("round", "stroke", "polygons", "mm²", *stages, title=title, box=SIMPLE_HEAD)
+    table = Table(
+        *("round", "stroke", "polygons", "mm²", *stages),
+        title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+    )  # fmt: skip
     for column in table.columns[2:]:
         column.justify = "right"
     for number, outline in enumerate(rounds):

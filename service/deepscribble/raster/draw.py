@@ -107,7 +107,9 @@ def _clipped(
         along, at = delta[:, axis], start[:, axis]
         still = along == 0
         step = np.where(still, 1.0, along)
-        one, other = (low[axis] - at) / step, (high[axis] - at) / step
+        # Of a step that is all but nothing both quotients are infinite, which is as it should be.
+        with np.errstate(over="ignore"):
+            one, other = (low[axis] - at) / step, (high[axis] - at) / step
         outside = still & ((at < low[axis]) | (at > high[axis]))
         enter = np.where(still, enter, np.maximum(enter, np.minimum(one, other)))
         leave = np.where(still, leave, np.minimum(leave, np.maximum(one, other)))

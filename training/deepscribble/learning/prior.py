@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 
+_GOOD = 0.15
+"""Share of the guesses that are only unsure, not wrong."""
+
 
 def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
     """A guess at `truth` with mistakes of many kinds, sometimes none.
@@ -29,7 +32,20 @@ def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
     if rng.random() < 0.05:
         return np.full((rows, columns), rng.uniform(0.0, 1.0), dtype=np.float32)
     guess: Field = truth.astype(np.float32)
-    if rng.random() < 0.5:
+    # A good guess is met too, and shall be kept.
+    if rng.random() >= _GOOD:
+        guess = _mistaken(guess, rng)
+    guess = _float(cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.6, 5.0)))
+    # A network's guess is never quite sure, and seldom evenly so.
+    low, high = rng.uniform(0.0, 0.3), rng.uniform(0.7, 1.0)
+    texture = _noise((rows, columns), rng.uniform(2.0, 24.0), rng)
+    guess = low + (high - low) * guess + np.float32(rng.uniform(0.0, 0.15)) * texture
+    return _float(np.clip(guess, 0.0, 1.0))
+
+
+def _mistaken(guess: Field, rng: np.random.Generator) -> Field:
+    """Overlooked pieces, bent, grown or shrunken edges, patches lost and invented."""
+    if rng.random() < 0.4:
         guess = _missed(guess, rng)
     if rng.random() < 0.6:
         guess = _bent(guess, rng)
@@ -40,13 +56,8 @@ def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
         guess = _float((cv2.dilate if grow else cv2.erode)(guess, kernel))
     for value in (0.0, 1.0):
         if rng.random() < 0.6:
-            guess[_blobs((rows, columns), rng)] = value
-    guess = _float(cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.6, 5.0)))
-    # A network's guess is never quite sure, and seldom evenly so.
-    low, high = rng.uniform(0.0, 0.3), rng.uniform(0.7, 1.0)
-    texture = _noise((rows, columns), rng.uniform(2.0, 24.0), rng)
-    guess = low + (high - low) * guess + np.float32(rng.uniform(0.0, 0.15)) * texture
-    return _float(np.clip(guess, 0.0, 1.0))
+            guess[_blobs((guess.shape[0], guess.shape[1]), rng)] = value
+    return guess
 
 
 def _missed(guess: Field, rng: np.random.Generator) -> Field:
