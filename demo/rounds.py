@@ -81,6 +81,8 @@ def run(image: Path | None, strokes_file: Path, mpp: float | None, out: Path) ->
             rounds += [
                 handle.refine(read.strokes[: count + 1]) for count in range(len(read.strokes))
             ]
+    for former in out.glob("round-*.geojson"):
+        former.unlink()
     for number, outline in enumerate(rounds):
         write_annotations(out / f"round-{number}.geojson", outline)
     picture = out / "rounds.png"
