@@ -73,6 +73,7 @@ def run(image: Path | None, strokes_file: Path, mpp: float | None, out: Path) ->
     read = read_strokes(strokes_file)
     with open_slide(image, mpp=mpp) as slide, console.status("Starting the server"):
         region = region_of(slide, read.strokes)
+        panel = panel_pixels(slide, region)
         with background_server() as server, Client(server) as client:
             scale = min(model.mpp for model in client.list_models())
             pixels = slide.read(region, max(scale, region.mpp))
@@ -86,9 +87,7 @@ def run(image: Path | None, strokes_file: Path, mpp: float | None, out: Path) ->
     for number, outline in enumerate(rounds):
         write_annotations(out / f"round-{number}.geojson", outline)
     picture = out / "rounds.png"
-    Image.fromarray(
-        side_by_side(slide_pixels(image, mpp, region), region, rounds, read.strokes)
-    ).save(picture)
+    Image.fromarray(side_by_side(panel, region, rounds, read.strokes)).save(picture)
     console.print(table_of(rounds, read.strokes, region))
     for warning in {w.message: w for o in rounds for w in o.warnings}.values():
         console.print(f"[yellow]Warning:[/yellow] {warning.message}")
@@ -108,10 +107,9 @@ def region_of(slide: Slide, strokes: tuple[Stroke, ...]) -> Region:
     return slide.region(left, top, max(1, int(right) - left), max(1, int(bottom) - top))
 
 
-def slide_pixels(image: Path, mpp: float | None, region: Region) -> NDArray[np.uint8]:
+def panel_pixels(slide: Slide, region: Region) -> NDArray[np.uint8]:
     """The region's pixels at the size of a panel."""
-    with open_slide(image, mpp=mpp) as slide:
-        return slide.read(region, region.mpp * max(1.0, max(region.width, region.height) / PANEL))
+    return slide.read(region, region.mpp * max(1.0, max(region.width, region.height) / PANEL))
 
 
 def side_by_side(

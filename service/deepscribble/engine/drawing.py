@@ -94,6 +94,7 @@ class Drawing:
     Attributes:
         probability: (rows, columns) float32, the answer as of `refine`.
         pieces: Its outline as of `outline`.
+        outline_id: Names that outline, as of `refine`.
     """
 
     def __init__(self, model: Model, scaled: Scaled, guess: Guess) -> None:
@@ -109,6 +110,7 @@ class Drawing:
         self._answers: dict[str, _Answer] = {}
         self.probability = guess.probability.copy()
         self.pieces = guess.pieces
+        self.outline_id = guess.outline_id
 
     @property
     def nbytes(self) -> int:
@@ -126,9 +128,8 @@ class Drawing:
         """What was clipped, left out or decided."""
         return tuple(warning for a in self._applied for warning in a.warnings())
 
-    @property
-    def outline_id(self) -> str:
-        """Names the outline as of `refine` by all that it came of: prior, strokes, RefineNet.
+    def _named(self) -> str:
+        """A name for the outline by all that it came of: prior, strokes, RefineNet.
 
         RefineNet takes part by its answers, so that other pixels, or a server that computes on
         another device, never give the same name to another outline.
@@ -211,6 +212,7 @@ class Drawing:
         for area in fresh:
             self._compose(area)
         self._areas = areas
+        self.outline_id = self._named()
         self._changed += [area.window for area in (*stale, *fresh)]
 
     def outline(self) -> None:
