@@ -20,7 +20,7 @@ FLOORS = (
 )
 """From the ground up; a room imports from lower floors, and a few named neighbours."""
 
-NEIGHBOURS = {("contour", "raster")}
+NEIGHBOURS = {("contour", "raster"), ("benchmark", "learning")}
 
 FORBIDDEN = {("stores", "engine"), ("jobs", "engine"), ("stores", "models"), ("client", "models")}
 """Connectors and the client speak to the engine over the wire only."""

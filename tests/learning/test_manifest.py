@@ -5,6 +5,7 @@ import pytest
 
 from deepscribble.errors import InvalidInput
 from deepscribble.learning import halves, read_manifest
+from deepscribble.learning.manifest import is_of
 
 
 def test_rows_are_read_with_their_terms(folder: Path) -> None:
@@ -63,18 +64,37 @@ def test_leaving_a_set_out_keeps_it_for_judging(write, rows) -> None:
 
 def test_halves_share_no_group_and_lose_nothing(shared: Path) -> None:
     pairs = [pair for pair in read_manifest(shared / "data", ["ocdc"]) if pair.split == "train"]
-    guide, refine = halves(pairs, "tumor")
+    guide, refine = halves(pairs, ["tumor", "gland"])
     assert len(guide) + len(refine) == len(pairs)
     assert not {(p.set, p.group) for p in guide} & {(p.set, p.group) for p in refine}
+    for target in ("tumor", "gland"):
+        left, right = (sum(is_of(p.target, target) for p in half) for half in (guide, refine))
+        assert 0.5 <= left / right <= 2
+
+
+def test_what_no_guide_is_for_is_all_refinenets(folder: Path) -> None:
+    pairs = [pair for pair in read_manifest(folder) if pair.split == "train"]
+    guide, refine = halves(pairs, ["tumor"])
     assert {pair.target for pair in guide} == {"tumor"}
-    tumor = [pair for pair in refine if pair.target == "tumor"]
-    assert 0.5 <= len(tumor) / len(guide) <= 1
+    assert {pair.target for pair in refine} == {"tumor", "gland"}
+
+
+def test_a_set_of_one_group_cannot_be_cut(folder: Path) -> None:
+    pairs = [pair for pair in read_manifest(folder) if pair.set == "colon"]
+    assert halves(pairs[:1], ["gland"]) == ((), tuple(pairs[:1]))
+
+
+def test_kinds_of_a_target_belong_to_it() -> None:
+    assert is_of("gland", "gland")
+    assert is_of("gland epithelium", "gland")
+    assert not is_of("glandular", "gland")
+    assert not is_of("gland", "gland epithelium")
 
 
 def test_halves_do_not_hang_on_the_order_of_rows(folder: Path) -> None:
     pairs = [pair for pair in read_manifest(folder) if pair.split == "train"]
-    expected = halves(pairs, "tumor")
+    expected = halves(pairs, ["tumor"])
     random.Random(1).shuffle(pairs)
-    assert halves(pairs, "tumor") == expected
+    assert halves(pairs, ["tumor"]) == expected
     assert len(expected[0]) == 2
     assert {pair.group for pair in expected[0]} == {"p1"}

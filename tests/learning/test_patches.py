@@ -13,7 +13,7 @@ from deepscribble.learning.patches import (
     RefinePatches,
     next_round,
 )
-from deepscribble.models import Card
+from deepscribble.models import ABLATIONS, Card
 from deepscribble.raster import distance_fields
 
 
@@ -35,11 +35,11 @@ def samples(folder: Path):
 @pytest.fixture
 def refine_patches(samples, small_refine: Card) -> RefinePatches:
     priors = [np.full(sample.truth.shape, 0.2, dtype=np.float32) for sample in samples]
-    return RefinePatches(samples, priors, small_refine, seed=3)
+    return RefinePatches(samples, priors, small_refine, 96, seed=3)
 
 
 def test_guide_patches_count_the_whole_answer(samples, small_guide: Card) -> None:
-    lesson = GuidePatches(samples, small_guide, seed=0)[5]
+    lesson = GuidePatches(samples, small_guide, 96, seed=0)[5]
     assert lesson.inputs.shape == (3, 96, 96)
     assert set(lesson.truth.unique().tolist()) <= {0.0, 1.0}
     assert lesson.reach.min() == 1
@@ -79,6 +79,55 @@ def test_next_round_adds_strokes_and_changes_the_fields_only(
     assert (after.reach >= 0).all()
     # What was handed in is left alone.
     assert (batch.labels > 0).sum() < (after.labels > 0).sum()
+
+
+@pytest.mark.parametrize("channels", ABLATIONS, ids=lambda channels: "+".join(channels[3:]) or "i")
+def test_an_ablation_reads_its_channels_only(samples, small_refine: Card, channels) -> None:
+    reads_strokes = len(channels) > 4
+    card = small_refine.model_copy(
+        update={
+            "kind": "ablation",
+            "channels": channels,
+            "influence_radius": 40.0 if reads_strokes else 0.0,
+        }
+    )
+    priors = [np.full(sample.truth.shape, 0.2, dtype=np.float32) for sample in samples]
+    patches = RefinePatches(samples, priors, card, 96, seed=3)
+    batch = next(iter(DataLoader([patches[number] for number in range(3)], batch_size=3)))
+    assert batch.inputs.shape == (3, len(channels), 96, 96)
+    if "prior" in channels:
+        assert torch.equal(batch.inputs[:, 3], batch.prior[:, 0])
+    else:
+        assert not batch.prior.any()
+    # Where there is nothing to fall back on, the whole answer counts.
+    assert ("prior" in channels and reads_strokes) == bool((batch.reach < 1).any())
+    if "foreground_strokes" in channels:
+        after = next_round(batch, np.zeros((3, 96, 96), dtype=bool), card, seed=3)
+        for value, channel in ((1, -2), (2, -1)):
+            assert torch.equal(after.inputs[:, channel] == 1, after.labels == value)
+
+
+def test_some_patches_change_inside_for_outside(samples, small_refine: Card) -> None:
+    sure = [sample.truth.astype(np.float32) for sample in samples]
+    patches = RefinePatches(samples, sure, small_refine, 96, seed=0)
+    inside, light = [], []
+    for number in range(60):
+        lesson = patches[number]
+        truth = lesson.truth[0] > 0.5
+        if 0.2 < truth.float().mean() < 0.8:
+            rgb = lesson.inputs[:3].mean(dim=0)
+            light.append(bool(rgb[truth].mean() > rgb[~truth].mean()))
+            inside.append(truth)
+    # What the masks hold is dark, so a light inside comes of the change.
+    assert 0.03 < np.mean(light) < 0.4
+
+
+def test_devices_share_an_epoch_out() -> None:
+    shares = [Numbers(7, rank, 2) for rank in (0, 1)]
+    for share in shares:
+        share.set_epoch(1)
+    assert [list(share) for share in shares] == [[7, 9, 11, 13], [8, 10, 12]]
+    assert [len(share) for share in shares] == [4, 3]
 
 
 def test_numbers_go_on_from_epoch_to_epoch() -> None:

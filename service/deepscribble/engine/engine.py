@@ -68,7 +68,7 @@ class Engine:
             InvalidInput: the device is not there.
         """
         engine = cls(Registry(models or SHIPPED), device, limits or Limits())
-        kinds: set[Kind] = {card.kind for card in engine.registry.cards()}
+        kinds: set[Kind] = {card.kind for card in engine.cards()}
         for kind in sorted(kinds):
             engine._model(engine.registry.card("", kind))
         return engine
@@ -86,8 +86,8 @@ class Engine:
         return max((model.precision for model in loaded), default="float32", key=len)
 
     def cards(self) -> tuple[Card, ...]:
-        """The cards of all models."""
-        return self.registry.cards()
+        """The cards of all models that answer; what is only measured is not among them."""
+        return tuple(card for card in self.registry.cards() if card.kind != "ablation")
 
     def default(self, kind: Kind) -> str:
         """The name of the model that answers where a request names none."""

@@ -1,8 +1,10 @@
 """GuideNet and RefineNet, their weights, cards and registry, and how they run on a device."""
 
 from deepscribble.models.card import (
+    ABLATIONS,
     GUIDE_CHANNELS,
     REFINE_CHANNELS,
+    STROKE_CHANNELS,
     Card,
     Kind,
     TrainingSet,
@@ -10,14 +12,23 @@ from deepscribble.models.card import (
 )
 from deepscribble.models.device import choose_device, describe
 from deepscribble.models.model import Model
-from deepscribble.models.network import admit_torchvision, build_network, input_channels
+from deepscribble.models.network import (
+    Correction,
+    admit_torchvision,
+    build_network,
+    input_channels,
+    stroke_channels,
+)
 from deepscribble.models.registry import SHIPPED, Registry, save_model
 
 __all__ = [
+    "ABLATIONS",
     "GUIDE_CHANNELS",
     "REFINE_CHANNELS",
     "SHIPPED",
+    "STROKE_CHANNELS",
     "Card",
+    "Correction",
     "Kind",
     "Model",
     "Registry",
@@ -29,4 +40,5 @@ __all__ = [
     "input_channels",
     "read_card",
     "save_model",
+    "stroke_channels",
 ]

@@ -15,7 +15,20 @@ GUIDE_CHANNELS = ("red", "green", "blue")
 REFINE_CHANNELS = (*GUIDE_CHANNELS, "prior", "foreground", "background")
 """What RefineNet reads, in the paper's order (2.2.4): image, first guess, distance fields."""
 
-Kind = Literal["guide", "refine"]
+STROKE_CHANNELS = ("foreground_strokes", "background_strokes")
+"""Strokes as drawn, without distance fields (paper, 3.4: the S of I+P+S)."""
+
+ABLATIONS = (
+    GUIDE_CHANNELS,
+    (*GUIDE_CHANNELS, "prior"),
+    (*GUIDE_CHANNELS, "prior", *STROKE_CHANNELS),
+    REFINE_CHANNELS,
+    (*GUIDE_CHANNELS, "foreground", "background"),
+)
+"""What networks to compare with may read: I, I+P, I+P+S, I+P+D, and I+D without a first guess."""
+
+Kind = Literal["guide", "refine", "ablation"]
+"""A guide makes first outlines, a refine model follows strokes; an ablation is only measured."""
 
 
 class TrainingSet(BaseModel):
@@ -33,7 +46,7 @@ class Card(BaseModel):
 
     Attributes:
         name: The registry's name, equal to the folder's.
-        kind: "guide" or "refine".
+        kind: "guide", "refine" or "ablation".
         encoder: Name of the encoder in segmentation_models_pytorch.
         decoder_channels: Width of the five decoder stages, coarse to fine.
         mpp: Micrometres per pixel that the model was trained at and runs at.
@@ -42,7 +55,10 @@ class Card(BaseModel):
         std: Per RGB channel, divides what is left.
         channels: What the input channels hold, in order.
         threshold: Inside means probability >= threshold.
-        influence_radius: How far a stroke reaches, model pixels; 0 for a guide.
+        influence_radius: How far a stroke reaches, model pixels; 0 for what reads no strokes.
+        field_power: The network reads the distance fields raised to this power: the higher, the
+            more the pixels next to a stroke stand out.
+        residual: Whether the network's output is a correction, added to the prior's logit.
         target: What counts as inside, e.g. "tumor".
         training: The data sets and their licences.
         use: What the weights may be used for.
@@ -63,6 +79,8 @@ class Card(BaseModel):
     channels: tuple[str, ...]
     threshold: float = Field(gt=0, lt=1)
     influence_radius: float = Field(ge=0, le=512)
+    field_power: int = Field(default=1, ge=1, le=8)
+    residual: bool = False
     target: str
     training: tuple[TrainingSet, ...]
     use: str
@@ -71,11 +89,18 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _agrees_with_its_kind(self) -> Card:
-        expected = GUIDE_CHANNELS if self.kind == "guide" else REFINE_CHANNELS
-        if self.channels != expected:
-            raise ValueError(f"a {self.kind} model reads the channels {', '.join(expected)}")
-        if (self.influence_radius > 0) != (self.kind == "refine"):
-            raise ValueError("influence_radius is over 0 for a refine model and 0 for a guide")
+        allowed = {
+            "guide": (GUIDE_CHANNELS,),
+            "refine": (REFINE_CHANNELS,),
+            "ablation": ABLATIONS,
+        }[self.kind]
+        if self.channels not in allowed:
+            lists = "; or ".join(", ".join(channels) for channels in allowed)
+            raise ValueError(f"a model of kind {self.kind} reads the channels {lists}")
+        if (self.influence_radius > 0) != (len(self.channels) > 4):
+            raise ValueError("influence_radius is over 0 for a model that reads strokes, else 0")
+        if self.residual and "prior" not in self.channels:
+            raise ValueError("residual needs the channel prior")
         if any(value <= 0 for value in self.std):
             raise ValueError("std must be over 0")
         return self

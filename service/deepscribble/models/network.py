@@ -4,31 +4,60 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deepscribble.models.card import Card
+from deepscribble.errors import InvalidInput
+from deepscribble.geometry import Label
+from deepscribble.models.card import STROKE_CHANNELS, Card
+
+_UNSURE = 0.02
+"""A prior is taken for no surer than this of either answer when a network corrects its logit."""
+
+
+class Correction(torch.nn.Module):
+    """A U-Net that corrects the prior: its output is added to the prior's logit.
+
+    Where the network has nothing to say the prior stays, so a good one is not spoiled.
+
+    Args:
+        unet: (N, C, H, W) → (N, 1, H, W).
+        prior: Which input channel holds the prior.
+    """
+
+    def __init__(self, unet: torch.nn.Module, prior: int) -> None:
+        super().__init__()
+        self.unet = unet
+        self._prior = prior
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) → logits (N, 1, H, W) float32."""
+        prior = inputs[:, self._prior : self._prior + 1].float().clamp(_UNSURE, 1 - _UNSURE)
+        correction: torch.Tensor = self.unet(inputs)
+        return torch.logit(prior) + correction.float()
 
 
 def build_network(card: Card) -> torch.nn.Module:
-    """The U-Net of a card, with random weights: (N, C, H, W) → logits (N, 1, H, W).
+    """The network of a card, with random weights: (N, C, H, W) → logits (N, 1, H, W).
 
-    H and W are multiples of 32.
+    A U-Net, within a `Correction` where the card says `residual`. H and W are multiples of 32.
     """
     admit_torchvision()
     import segmentation_models_pytorch as smp
 
-    network = smp.Unet(
+    unet = smp.Unet(
         encoder_name=card.encoder,
         encoder_weights=None,
         in_channels=len(card.channels),
         classes=1,
         decoder_channels=card.decoder_channels,
     )
-    return cast(torch.nn.Module, network)
+    if card.residual:
+        return Correction(unet, card.channels.index("prior"))
+    return cast(torch.nn.Module, unet)
 
 
 def input_channels(
@@ -37,18 +66,21 @@ def input_channels(
     prior: NDArray[np.float32] | None = None,
     foreground: NDArray[np.float32] | None = None,
     background: NDArray[np.float32] | None = None,
+    labels: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.float32]:
     """Stack what a model reads, in the card's order.
 
     Args:
-        card: A guide's (RGB alone) or a refine model's (all).
+        card: Its `channels` say which of the following are used.
         rgb: (H, W, 3) uint8.
         prior: (H, W) float32 in [0, 1], the first guess.
         foreground: (H, W) float32 in [0, 1], distance field of the foreground strokes.
         background: (H, W) float32 in [0, 1], distance field of the background strokes.
+        labels: (H, W) uint8 of `Label` values, the strokes as drawn.
 
     Returns:
-        (C, H, W) float32: RGB normalised, the others as they are.
+        (C, H, W) float32: RGB normalised, the fields raised to the card's power, the others as
+        they are.
     """
     stack = np.empty((len(card.channels), *rgb.shape[:2]), dtype=np.float32)
     scale = np.float32(1 / 255) / np.array(card.std, dtype=np.float32)
@@ -56,10 +88,37 @@ def input_channels(
     for channel in range(3):
         np.multiply(rgb[:, :, channel], scale[channel], out=stack[channel])
         stack[channel] -= shift[channel]
-    for channel, values in enumerate((prior, foreground, background), start=3):
-        if values is not None:
-            stack[channel] = values
+    if "prior" in card.channels:
+        stack[card.channels.index("prior")] = _given(prior, "prior")
+    if len(card.channels) > 4:
+        stack[-2:] = stroke_channels(card, foreground, background, labels)
     return stack
+
+
+def stroke_channels(
+    card: Card,
+    foreground: NDArray[np.float32] | None,
+    background: NDArray[np.float32] | None,
+    labels: NDArray[np.uint8] | None = None,
+) -> NDArray[np.float32]:
+    """The last two of `input_channels`, for a model that reads strokes: (2, H, W) float32.
+
+    Only these change from one round of strokes to the next (paper, 2.2.4).
+    """
+    if card.channels[-2:] == STROKE_CHANNELS:
+        drawn = _given(labels, "labels")
+        return np.stack([drawn == label.value for label in Label]).astype(np.float32)
+    fields = np.stack([_given(foreground, "foreground"), _given(background, "background")])
+    result = fields.copy()
+    for _ in range(card.field_power - 1):
+        result *= fields
+    return result
+
+
+def _given(values: NDArray[Any] | None, name: str) -> NDArray[Any]:
+    if values is None:
+        raise InvalidInput(name, "this model reads it, and it was not given")
+    return values
 
 
 def admit_torchvision() -> None:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from deepscribble.errors import ModelRefused, UnknownModel
+from deepscribble.errors import ModelRefused, OutputRefused, UnknownModel
 from deepscribble.models.card import Card, Kind, read_card
 from deepscribble.models.model import Model
 from deepscribble.models.network import build_network
@@ -76,14 +76,26 @@ class Registry:
             raise UnknownModel(f"there is no {kind} model {name!r}; there are: {known}")
         return card
 
+    def weights(self, card: Card) -> Path:
+        """The file that holds a model's weights."""
+        return self.folder / card.name / WEIGHTS
+
     def load(self, card: Card, device: torch.device) -> Model:
-        """Load a model's weights, checked against its card.
+        """Load a model, ready to answer on `device`.
+
+        Raises:
+            ModelRefused: as `network`.
+        """
+        return Model(card, self.network(card), device)
+
+    def network(self, card: Card) -> torch.nn.Module:
+        """The network of a card with its weights, checked against the card; on the CPU.
 
         Raises:
             ModelRefused: the file is missing, is not the one the card was written for, or does
                 not fit the network that the card describes.
         """
-        path = self.folder / card.name / WEIGHTS
+        path = self.weights(card)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -107,7 +119,7 @@ class Registry:
                 f"(first at {min(name for name, _ in unfit)}); restore the model's folder"
             )
         network.load_state_dict(tensors, strict=False)
-        return Model(card, network, device)
+        return network.eval()
 
 
 def save_model(folder: Path, network: torch.nn.Module, card: Card) -> Card:
@@ -146,5 +158,11 @@ def _lasting(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputRefused(
+            f"{path}: the model cannot be written ({error.strerror}); make room and try again"
+        ) from error

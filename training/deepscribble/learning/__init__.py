@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from deepscribble.learning.manifest import Pair, halves, read_manifest
     from deepscribble.learning.sample import Sample, load_sample, load_samples
     from deepscribble.learning.scribble import STEADY, VARIED, Hand, scribbles
-    from deepscribble.learning.training import train_guide, train_refine
+    from deepscribble.learning.training import (
+        Setting,
+        train_ablation,
+        train_guide,
+        train_refine,
+    )
 
 __all__ = [
     "STEADY",
@@ -28,6 +33,7 @@ __all__ = [
     "Plan",
     "Sample",
     "Score",
+    "Setting",
     "first_guess",
     "halves",
     "iou",
@@ -37,6 +43,7 @@ __all__ = [
     "refined_guess",
     "score",
     "scribbles",
+    "train_ablation",
     "train_guide",
     "train_refine",
 ]
@@ -47,7 +54,7 @@ _MODULES = {
     "manifest": ("Pair", "halves", "read_manifest"),
     "sample": ("Sample", "load_sample", "load_samples"),
     "scribble": ("STEADY", "VARIED", "Hand", "scribbles"),
-    "training": ("train_guide", "train_refine"),
+    "training": ("Setting", "train_ablation", "train_guide", "train_refine"),
 }
 
 

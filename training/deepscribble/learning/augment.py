@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeVar
 
 import cv2
@@ -19,21 +20,37 @@ _OTHER_STAIN = 0.25
 _NO_COLOUR = 0.08
 """Share of the patches that lose their colour."""
 
+_BENT = 0.3
+"""Share of the patches that are bent elastically."""
+
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
 """Optical density of each byte value."""
 
 
-def place(shape: tuple[int, int], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a square patch lies in an image, and how it is turned, mirrored, sized and bent.
+
+    Args:
+        matrix: (2, 3), from patch to image pixels.
+        size: Side of the patch, pixels.
+        bend: (size, size, 2) float32, x and y that each patch pixel is moved by first, patch
+            pixels; None for a patch that is not bent.
+    """
+
+    matrix: NDArray[np.float64]
+    size: int
+    bend: NDArray[np.float32] | None = None
+
+
+def place(shape: tuple[int, int], size: int, rng: np.random.Generator) -> Place:
     """A way to cut a `size` x `size` patch from an image of `shape` (rows, columns).
 
-    Any direction, mirrored or not, enlarged or reduced by up to a quarter; inside the image where
-    it is large enough.
-
-    Returns:
-        (2, 3) matrix for `cut`, from patch to image pixels.
+    Any direction, mirrored or not, enlarged or reduced by up to 40 %, at times elastically bent;
+    inside the image where it is large enough.
     """
     angle = rng.integers(4) * math.pi / 2 + rng.normal(0.0, 0.15)
-    scale = math.exp(rng.uniform(-0.22, 0.22))
+    scale = math.exp(rng.uniform(-0.34, 0.34))
     mirror = -1.0 if rng.random() < 0.5 else 1.0
     turn = scale * np.array(
         [
@@ -48,18 +65,34 @@ def place(shape: tuple[int, int], size: int, rng: np.random.Generator) -> NDArra
     ]
     # Pixel centres lie at whole numbers here, as OpenCV counts.
     middle = np.full(2, (size - 1) / 2)
-    return np.hstack([turn, (np.array(centre) - 0.5 - turn @ middle)[:, None]])
+    matrix = np.hstack([turn, (np.array(centre) - 0.5 - turn @ middle)[:, None]])
+    bend = _bend(size, rng) if rng.random() < _BENT else None
+    return Place(matrix, size, bend)
 
 
-def cut(image: NDArray[Channel], matrix: NDArray[np.float64], size: int) -> NDArray[Channel]:
-    """The patch of `image` that `matrix` (from `place`) names; reflected beyond the border."""
-    patch = cv2.warpAffine(
-        image,
-        matrix,
-        (size, size),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+def _bend(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A smooth field of shifts: tissue stretched a little here and squeezed there."""
+    knots = size // int(rng.integers(32, 97)) + 3
+    coarse = rng.normal(0.0, rng.uniform(1.0, 5.0), size=(knots, knots, 2)).astype(np.float32)
+    fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(fine, dtype=np.float32)
+
+
+def cut(image: NDArray[Channel], at: Place) -> NDArray[Channel]:
+    """The patch of `image` at a place; reflected beyond the border."""
+    if at.bend is None:
+        patch = cv2.warpAffine(
+            image,
+            at.matrix,
+            (at.size, at.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+    else:
+        rows, columns = np.indices((at.size, at.size), dtype=np.float32)
+        moved = np.stack([columns, rows], axis=2) + at.bend
+        x, y = cv2.split(cv2.transform(moved, at.matrix.astype(np.float32)))
+        patch = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(patch, dtype=image.dtype)
 
 

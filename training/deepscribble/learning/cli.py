@@ -5,25 +5,44 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from deepscribble.learning.training import Setting
     from deepscribble.models import Card
 
-app = typer.Typer(help="Train GuideNet and RefineNet.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train GuideNet and RefineNet, and the networks that they are compared with.",
+    no_args_is_help=True,
+)
 
 Data = Annotated[Path, typer.Option(help="Folder with manifest.csv and its images.")]
 Out = Annotated[Path, typer.Option(help="Registry folder to write the model into.")]
-Epochs = Annotated[int | None, typer.Option(help="How long, in epochs.")]
+Epochs = Annotated[int | None, typer.Option(help="How long, in epochs of 160 patches.", min=1)]
 Minutes = Annotated[float | None, typer.Option(help="How long, in minutes of fitting.")]
+Batch = Annotated[int, typer.Option(help="Patches a step, over all devices.", min=1)]
+Patch = Annotated[
+    int | None, typer.Option(help="Side of the patches; by default what the network runs at.")
+]
+Rate = Annotated[float, typer.Option(help="Peak learning rate for a batch of 8.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(help="Stop after so many epochs in which the loss on val got no better.", min=1),
+]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same run.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Devices = Annotated[int, typer.Option(help="How many GPUs.", min=1)]
+Workers = Annotated[int, typer.Option(help="Processes that prepare patches.", min=0)]
 Encoder = Annotated[str, typer.Option(help="An encoder of segmentation_models_pytorch.")]
+EncoderWeights = Annotated[
+    Path | None, typer.Option(help="A file of weights that the encoder starts from.")
+]
 Target = Annotated[str, typer.Option(help="What GuideNet finds: a target of the manifest.")]
 LeaveOut = Annotated[
     list[str] | None, typer.Option(help="A set whose training images are not used; repeatable.")
@@ -31,6 +50,12 @@ LeaveOut = Annotated[
 Begin = Annotated[Path | None, typer.Option(help="A model's weights.safetensors to start from.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the card as JSON.")]
+Name = Annotated[str, typer.Argument(help="i, i-p, i-p-s, i-p-d or interaction.")]
+Guides = Annotated[
+    Path | None, typer.Option(help="Registry folder of the GuideNets; by default --out.")
+]
+
+ENCODER = "mobilenet_v2"
 
 
 @app.command()
@@ -39,9 +64,16 @@ def guide(
     out: Out,
     epochs: Epochs = None,
     minutes: Minutes = None,
+    batch: Batch = 8,
+    patch: Patch = None,
+    rate: Rate = 2e-3,
+    patience: Patience = None,
     seed: Seed = 0,
     device: Device = "auto",
-    encoder: Encoder = "efficientnet-b0",
+    devices: Devices = 1,
+    workers: Workers = 1,
+    encoder: Encoder = ENCODER,
+    encoder_weights: EncoderWeights = None,
     target: Target = "tumor",
     leave_out: LeaveOut = None,
     begin: Begin = None,
@@ -49,21 +81,10 @@ def guide(
     json: Json = False,
 ) -> None:
     """Train the GuideNet that makes the first outline."""
-    _prepare()
-    from deepscribble.learning.fitting import Plan
+    setting = _setting(locals())
     from deepscribble.learning.training import train_guide
 
-    card = train_guide(
-        data,
-        out,
-        Plan(epochs=epochs, minutes=minutes, seed=seed, device=device),
-        target=target,
-        encoder=encoder,
-        leave_out=leave_out or (),
-        begin=begin,
-        resume=resume,
-    )
-    _show(card, json)
+    _show(train_guide(setting, target), json)
 
 
 @app.command()
@@ -72,31 +93,76 @@ def refine(
     out: Out,
     epochs: Epochs = None,
     minutes: Minutes = None,
+    batch: Batch = 8,
+    patch: Patch = None,
+    rate: Rate = 2e-3,
+    patience: Patience = None,
     seed: Seed = 0,
     device: Device = "auto",
-    encoder: Encoder = "efficientnet-b0",
-    target: Target = "tumor",
+    devices: Devices = 1,
+    workers: Workers = 1,
+    encoder: Encoder = ENCODER,
+    encoder_weights: EncoderWeights = None,
     leave_out: LeaveOut = None,
     begin: Begin = None,
     resume: Resume = False,
     json: Json = False,
 ) -> None:
-    """Train the RefineNet that follows strokes; --out holds the GuideNet already."""
-    _prepare()
-    from deepscribble.learning.fitting import Plan
+    """Train the RefineNet that follows strokes; --out holds the GuideNets already."""
+    setting = _setting(locals())
     from deepscribble.learning.training import train_refine
 
-    card = train_refine(
-        data,
-        out,
-        Plan(epochs=epochs, minutes=minutes, batch=4, seed=seed, device=device),
-        target=target,
-        encoder=encoder,
-        leave_out=leave_out or (),
-        begin=begin,
-        resume=resume,
+    _show(train_refine(setting), json)
+
+
+@app.command()
+def ablation(
+    name: Name,
+    data: Data,
+    out: Out,
+    guides: Guides = None,
+    epochs: Epochs = None,
+    minutes: Minutes = None,
+    batch: Batch = 8,
+    patch: Patch = None,
+    rate: Rate = 2e-3,
+    patience: Patience = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    devices: Devices = 1,
+    workers: Workers = 1,
+    encoder: Encoder = ENCODER,
+    encoder_weights: EncoderWeights = None,
+    leave_out: LeaveOut = None,
+    begin: Begin = None,
+    resume: Resume = False,
+    json: Json = False,
+) -> None:
+    """Train a network that is only compared with: an ablation, or the one of BRS and f-BRS."""
+    setting = _setting(locals())
+    from deepscribble.learning.training import train_ablation
+
+    _show(train_ablation(setting, name, guides or out), json)
+
+
+def _setting(arguments: dict[str, Any]) -> Setting:
+    """The arguments that all commands share, as a value."""
+    _prepare()
+    from deepscribble.learning.fitting import Plan
+    from deepscribble.learning.training import Setting
+
+    planned = {field.name: arguments[field.name] for field in fields(Plan)}
+    return Setting(
+        data=arguments["data"],
+        out=arguments["out"],
+        plan=Plan(**planned),
+        leave_out=tuple(arguments["leave_out"] or ()),
+        encoder=arguments["encoder"],
+        encoder_weights=arguments["encoder_weights"],
+        begin=arguments["begin"],
+        patch=arguments["patch"],
+        resume=arguments["resume"],
     )
-    _show(card, json)
 
 
 def _prepare() -> None:
@@ -107,7 +173,8 @@ def _prepare() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("deepscribble").setLevel(logging.INFO)
     # What Lightning says of itself and of its own dependencies helps nobody here.
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
 
 

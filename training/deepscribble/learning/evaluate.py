@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.geometry import Label
-from deepscribble.learning.patches import draw_all, own_grid
+from deepscribble.learning.patches import draw_all, fields_of, own_grid, weight_of
 from deepscribble.learning.sample import Sample
 from deepscribble.learning.scribble import STEADY, scribbles
 from deepscribble.models import Model, input_channels
-from deepscribble.raster import distance_fields, reach
 
 Field = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -60,19 +59,22 @@ def refined_guess(
 ) -> Field:
     """RefineNet's probability on a whole image after the strokes in `labels`.
 
-    Composed as a user sees it: the prior beyond the strokes' reach, and the strokes obeyed.
+    Composed as a user sees it: the prior beyond the strokes' reach, and the strokes obeyed. An
+    ablation that reads no strokes answers everywhere.
 
     Args:
-        refine: RefineNet.
+        refine: RefineNet or an ablation of it.
         rgb: (rows, columns, 3) at its scale.
         prior: (rows, columns), the first guess.
         labels: (rows, columns) of `Label` values.
     """
-    foreground, background = distance_fields(labels, refine.card.influence_radius)
-    answer = _run(refine, input_channels(refine.card, rgb, prior, foreground, background))
-    answer = prior + reach(foreground, background) * (answer - prior)
-    answer[labels == Label.FOREGROUND.value] = 1
-    answer[labels == Label.BACKGROUND.value] = 0
+    card = refine.card
+    fields = fields_of(card, labels)
+    answer = _run(refine, input_channels(card, rgb, prior, *fields, labels))
+    answer = prior + weight_of(card, fields) * (answer - prior)
+    if card.influence_radius > 0:
+        answer[labels == Label.FOREGROUND.value] = 1
+        answer[labels == Label.BACKGROUND.value] = 0
     return answer
 
 
@@ -80,12 +82,18 @@ def score(refine: Model, sample: Sample, prior: Field) -> Score:
     """One round: a steady stroke in each of the prior's mistakes, and the answer to them."""
     threshold = refine.card.threshold
     guess = prior >= threshold
-    grid = own_grid(guess.shape, refine.card.mpp)
-    strokes = scribbles(sample.truth, guess, grid, STEADY)
+    labels, strokes = one_round(sample.truth, guess, refine.card.mpp)
+    answer = refined_guess(refine, sample.rgb, prior, labels) >= threshold
+    return Score(iou(sample.truth, guess), iou(sample.truth, answer), strokes)
+
+
+def one_round(truth: Mask, guess: Mask, mpp: float) -> tuple[NDArray[np.uint8], int]:
+    """A steady stroke in each mistake of `guess`: the label mask, and how many strokes."""
+    grid = own_grid(guess.shape, mpp)
+    strokes = scribbles(truth, guess, grid, STEADY)
     labels = np.zeros(guess.shape, dtype=np.uint8)
     draw_all(labels, strokes, grid)
-    answer = refined_guess(refine, sample.rgb, prior, labels) >= threshold
-    return Score(iou(sample.truth, guess), iou(sample.truth, answer), len(strokes))
+    return labels, len(strokes)
 
 
 def mean(scores: Sequence[Score]) -> Score:
@@ -109,11 +117,13 @@ def guide_metrics(guide: Model, samples: Sequence[Sample]) -> dict[str, float]:
     return _rounded(metrics)
 
 
-def refine_metrics(guide: Model, refine: Model, samples: Sequence[Sample]) -> dict[str, float]:
+def refine_metrics(
+    refine: Model, samples: Sequence[Sample], priors: Sequence[Field]
+) -> dict[str, float]:
     """Prior and refined mean IoU after one round, over all samples, per set and per target."""
     by_name: dict[str, list[Score]] = defaultdict(list)
-    for sample in samples:
-        found = score(refine, sample, first_guess(guide, sample.rgb))
+    for sample, prior in zip(samples, priors, strict=True):
+        found = score(refine, sample, prior)
         for name in ("", f"_{sample.pair.set}", f"_target_{sample.pair.target.replace(' ', '_')}"):
             by_name[name].append(found)
     metrics: dict[str, float] = {}

@@ -6,22 +6,28 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.optim.swa_utils import PARAM_LIST, AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from deepscribble.errors import InvalidInput, ModelRefused
+from deepscribble.errors import InvalidInput, ModelRefused, OutputRefused
+from deepscribble.geometry import Label
 from deepscribble.learning.patches import Lesson, Numbers, next_round
 from deepscribble.models import Card, admit_torchvision, choose_device
 
 admit_torchvision()  # Lightning imports torchvision, as smp does.
 
 import lightning  # noqa: E402
-from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
+from lightning.pytorch.callbacks import (  # noqa: E402
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+)
 from lightning.pytorch.loggers import CSVLogger  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -29,17 +35,23 @@ logger = logging.getLogger(__name__)
 _WARM_UP = 0.08
 """Share of the run over which the learning rate rises."""
 
-_AVERAGE = 0.99
-"""Each step keeps this share of the averaged weights, once there have been a thousand."""
+_AVERAGE = 0.995
+"""Each step keeps this share of the averaged weights, once there have been two thousand."""
 
-_AGAIN = 0.25
-"""Share of RefineNet's batches that get a second round of strokes."""
+_ENCODER_RATE = 0.3
+"""The encoder, which starts from what it learned elsewhere, learns at this share of the rate."""
 
-_AGAIN_FROM = 0.15
+_FURTHER = (0.45, 0.3, 0.15, 0.1)
+"""Chances that a batch is answered and corrected no further time, once, twice or three times."""
+
+_FURTHER_FROM = 0.1
 """Share of the run before which the network's own answers are no use to correct."""
 
 PATCHES_PER_EPOCH = 160
 """A checkpoint is written after each epoch, so an epoch is short."""
+
+JUDGED_PATCHES = 48
+"""Patches of other images that an epoch is judged by, where a run may stop early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +65,14 @@ class Plan:
         rate: Peak learning rate for a batch of 8; in proportion for others.
         seed: All chance hangs on it.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        workers: Processes that prepare patches beside the one that fits; 0 for none.
+        devices: How many GPUs fit together; each takes its share of a batch.
+        patience: Stop once the loss on other images got no better for so many epochs, and keep
+            the best weights; None to go on to the end.
 
     Raises:
-        InvalidInput: neither or both of epochs and minutes, or not over 0.
+        InvalidInput: neither or both of epochs and minutes, or not over 0; several devices that
+            cannot share a batch, or that would each keep their own time.
     """
 
     epochs: int | None = None
@@ -64,6 +81,9 @@ class Plan:
     rate: float = 2e-3
     seed: int = 0
     device: str = "cpu"
+    workers: int = 0
+    devices: int = 1
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.minutes is None):
@@ -72,6 +92,12 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise InvalidInput(name, f"{value} is not a duration; it must be over 0")
+        if self.batch % self.devices:
+            raise InvalidInput(
+                "batch", f"{self.batch} patches cannot be shared out to {self.devices} devices"
+            )
+        if self.devices > 1 and self.minutes is not None:
+            raise InvalidInput("minutes", "several devices fit for a number of epochs; give epochs")
 
     @property
     def peak_rate(self) -> float:
@@ -98,9 +124,13 @@ class Fitting(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; the rate is set before each step."""
-        return torch.optim.AdamW(
-            self.network.parameters(), lr=self._plan.peak_rate, weight_decay=0.02
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": [], "share": _ENCODER_RATE},
+            {"params": [], "share": 1.0},
+        ]
+        for name, value in self.network.named_parameters():
+            groups["encoder." not in name]["params"].append(value)
+        return torch.optim.AdamW(groups, lr=self._plan.peak_rate, weight_decay=0.02)
 
     def on_train_start(self) -> None:
         """Start the clock."""
@@ -116,17 +146,17 @@ class Fitting(lightning.LightningModule):
         rise = min(done / _WARM_UP, 1.0)
         fall = 0.5 * (1 + math.cos(math.pi * max(done - _WARM_UP, 0.0) / (1 - _WARM_UP)))
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self._plan.peak_rate * max(rise * fall, 1e-3)
+            group["lr"] = group["share"] * self._plan.peak_rate * max(rise * fall, 1e-3)
 
     def training_step(self, batch: Lesson, batch_idx: int) -> torch.Tensor:
-        """One step; RefineNet at times answers first and is corrected once more.
+        """One step; what reads strokes at times answers first and is corrected further.
 
         Raises:
             ModelRefused: the answer is not finite, nor would the loss be.
         """
-        able = self._card.kind == "refine" and self.progress() >= _AGAIN_FROM
-        if able and torch.rand(()) < _AGAIN:
-            batch = self._corrected(batch)
+        if self._card.influence_radius > 0 and self.progress() >= _FURTHER_FROM:
+            for number in range(int(torch.multinomial(torch.tensor(_FURTHER), 1))):
+                batch = self._corrected(batch, number)
         answer = composed(self.network, batch)
         if not torch.isfinite(answer).all():
             raise ModelRefused(
@@ -148,13 +178,21 @@ class Fitting(lightning.LightningModule):
         if self.progress() >= 1:
             self.trainer.should_stop = True
 
+    def validation_step(self, batch: Lesson, batch_idx: int) -> None:
+        """The loss of the averaged weights on patches of other images."""
+        self.average.eval()
+        loss = loss_of(composed(self.average, batch), batch.truth)
+        self.log("val_loss", loss, on_epoch=True, batch_size=len(batch.truth), sync_dist=True)
+
     def on_train_epoch_end(self) -> None:
-        """Say how it goes where no progress bar is seen."""
+        """Say how it goes and how long it will take."""
+        done = min(self.progress(), 1.0)
         logger.info(
-            "epoch %d: loss %.4f, %.0f %% done",
+            "epoch %d: loss %.4f, %.0f %% done, %.0f minutes to go",
             self.current_epoch,
             float(self.trainer.callback_metrics["loss"]),
-            100 * min(self.progress(), 1.0),
+            100 * done,
+            self._spent / 60 * (1 - done) / done,
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -172,11 +210,16 @@ class Fitting(lightning.LightningModule):
         steps = (self._plan.epochs or 1) * math.ceil(PATCHES_PER_EPOCH / self._plan.batch)
         return self.global_step / steps
 
-    def _corrected(self, batch: Lesson) -> Lesson:
+    def _corrected(self, batch: Lesson, number: int) -> Lesson:
+        """`batch` with the strokes of a further round, the `number`-th."""
         self.average.eval()
         with torch.no_grad():
             answer = composed(self.average, batch)[:, 0] >= self._card.threshold
-        return next_round(batch, answer.cpu().numpy(), self._card, self._plan.seed)
+        # Strokes are law: what they lie on is no mistake any more.
+        answer = answer.cpu() & (batch.labels != Label.BACKGROUND.value).cpu()
+        answer |= (batch.labels == Label.FOREGROUND.value).cpu()
+        seed = len(_FURTHER) * self._plan.seed + number + 1
+        return next_round(batch, answer.numpy(), self._card, seed)
 
 
 def _follow(averages: PARAM_LIST, values: PARAM_LIST, count: torch.Tensor | int) -> None:
@@ -209,6 +252,7 @@ def fit(
     plan: Plan,
     folder: Path,
     resume: bool = False,
+    judged: Dataset[Lesson] | None = None,
 ) -> torch.nn.Module:
     """Fit `network` as planned.
 
@@ -219,38 +263,81 @@ def fit(
         plan: How long and how.
         folder: Gets `last.ckpt` after each epoch and `log/version_N/metrics.csv`.
         resume: Go on from `folder`/last.ckpt.
+        judged: Patches of other images, of which the first `JUDGED_PATCHES` say when to stop.
 
     Returns:
         The network with averaged weights, on the CPU.
 
     Raises:
-        InvalidInput: nothing to resume from, or no such device.
+        InvalidInput: nothing to resume from, no such device, or nothing to judge by.
         ModelRefused: the answers became NaN.
+        OutputRefused: a checkpoint or the log cannot be written.
     """
     checkpoint = folder / "last.ckpt"
     if resume and not checkpoint.is_file():
         raise InvalidInput("resume", f"{checkpoint} is not there; start without resuming")
     device = choose_device(plan.device).type
+    if device == "cpu":
+        logger.warning("no GPU is used: this machine's CPU does the fitting")
     lightning.seed_everything(plan.seed, verbose=False)
     fitting = Fitting(network, card, plan)
+    callbacks: list[Callback] = [
+        ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    ]
+    best = ModelCheckpoint(
+        folder, filename="best", monitor="val_loss", enable_version_counter=False
+    )
+    other = None
+    if plan.patience is not None:
+        if judged is None:
+            raise InvalidInput("patience", "there are no val images to judge by; leave it out")
+        callbacks += [EarlyStopping("val_loss", patience=plan.patience), best]
+        other = _loader(judged, range(JUDGED_PATCHES), plan)
     trainer = lightning.Trainer(
         accelerator=device,
-        devices=1,
+        devices=plan.devices,
+        strategy="ddp" if plan.devices > 1 else "auto",
+        sync_batchnorm=plan.devices > 1,
         precision="32-true" if device == "mps" else "bf16-mixed",
         max_epochs=plan.epochs if plan.epochs is not None else -1,
         logger=CSVLogger(folder, name="log"),
         log_every_n_steps=10,
-        callbacks=[
-            ModelCheckpoint(folder, filename="last", enable_version_counter=False),
-        ],
+        callbacks=callbacks,
         gradient_clip_val=1.0,
         enable_progress_bar=sys.stderr.isatty(),
         enable_model_summary=False,
+        num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    loader = DataLoader(patches, batch_size=plan.batch, sampler=Numbers(PATCHES_PER_EPOCH))
-    trainer.fit(fitting, loader, ckpt_path=checkpoint if resume else None, weights_only=True)
+    rank = trainer.global_rank, trainer.world_size
+    learned = _loader(patches, Numbers(PATCHES_PER_EPOCH, *rank), plan)
+    try:
+        trainer.fit(
+            fitting, learned, other, ckpt_path=checkpoint if resume else None, weights_only=True
+        )
+    except OSError as error:
+        raise OutputRefused(
+            f"{folder}: the run stopped because a checkpoint or log could not be written "
+            f"({error.strerror}); make room and go on with --resume from the last whole one"
+        ) from error
+    if not trainer.is_global_zero:
+        sys.exit()  # The first device's process judges and saves what all of them fitted.
+    if best.best_model_path:
+        state = torch.load(best.best_model_path, weights_only=True)["state_dict"]
+        fitting.load_state_dict(state)
     return averaged(fitting)
+
+
+def _loader(
+    patches: Dataset[Lesson], numbers: Sampler[int] | Sequence[int], plan: Plan
+) -> DataLoader[Lesson]:
+    return DataLoader(
+        patches,
+        batch_size=plan.batch // plan.devices,
+        sampler=numbers,
+        num_workers=plan.workers,
+        persistent_workers=plan.workers > 0,
+    )
 
 
 def averaged(fitting: Fitting) -> torch.nn.Module:

@@ -87,26 +87,37 @@ def read_manifest(folder: Path, leave_out: Collection[str] = ()) -> tuple[Pair, 
     return pairs
 
 
-def halves(pairs: Iterable[Pair], target: str) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Share training pairs out between a GuideNet for `target` and RefineNet.
+def is_of(target: str, wanted: str) -> bool:
+    """Whether `target` is `wanted` or a kind of it, as "gland epithelium" is of "gland"."""
+    return target == wanted or target.startswith(wanted + " ")
 
-    RefineNet must meet the honest mistakes of GuideNet, on images that GuideNet has not learned
-    from (paper, 2.1 and 2.3). Each set with that target is cut in two by group, largest groups
-    first and always into the smaller half; pairs of other targets are all RefineNet's.
-    The same pairs are always shared out in the same way, in whatever order they come.
+
+def halves(
+    pairs: Iterable[Pair], targets: Collection[str]
+) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Share training pairs out between GuideNets for `targets` and RefineNet.
+
+    RefineNet must meet the honest mistakes of GuideNet, on images that no GuideNet has learned
+    from (paper, 2.1 and 2.3). Each set with such a target is cut in two by group, largest groups
+    first and always into the smaller half. Sets of one group, which cannot be cut, and pairs of
+    other targets are all RefineNet's. The same pairs are always shared out in the same way, in
+    whatever order they come.
 
     Returns:
-        GuideNet's pairs and RefineNet's; no group of a set is in both.
+        The GuideNets' pairs and RefineNet's; no group of a set is in both.
     """
     groups: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     guide: list[Pair] = []
     refine: list[Pair] = []
     for pair in sorted(pairs, key=lambda pair: str(pair.image)):
-        if pair.target == target:
+        if any(is_of(pair.target, wanted) for wanted in targets):
             groups[pair.set][pair.group].append(pair)
         else:
             refine.append(pair)
     for name, members in sorted(groups.items()):
+        if len(members) == 1:
+            refine += next(iter(members.values()))
+            continue
         left: list[Pair] = []
         right: list[Pair] = []
         for group in sorted(members, key=lambda group: (-len(members[group]), _hash(name, group))):

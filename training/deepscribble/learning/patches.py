@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
 from deepscribble.geometry import Grid, Region, Stroke
-from deepscribble.learning.augment import cut, place, recolour, worsen
+from deepscribble.learning.augment import Place, cut, place, recolour, worsen
 from deepscribble.learning.prior import spoiled
 from deepscribble.learning.sample import Sample
 from deepscribble.learning.scribble import VARIED, scribbles
-from deepscribble.models import Card, input_channels
+from deepscribble.models import Card, input_channels, stroke_channels
 from deepscribble.raster import distance_fields, draw, reach
 
 Field = NDArray[np.float32]
@@ -28,8 +28,18 @@ _TRIES = 6
 _ANYWHERE = 0.15
 """Share of RefineNet's patches that are kept whatever is inside: a user also corrects those."""
 
-_ALL = 0.6
+_ALL = 0.4
 """Share of RefineNet's patches with strokes all over; the others have one to four."""
+
+_GUIDED = 0.6
+"""Share of the patches whose first guess is GuideNet's own, where there is one."""
+
+_SWAPPED = 0.15
+"""Share of RefineNet's patches in which inside and outside change places: it follows strokes,
+whatever they are for."""
+
+_FROM_NOTHING = 0.5
+"""Share of the patches without a first guess whose strokes answer an empty outline."""
 
 
 class Lesson(NamedTuple):
@@ -38,8 +48,8 @@ class Lesson(NamedTuple):
     Attributes:
         inputs: (C, H, W) float32, the network's input channels.
         truth: (1, H, W) float32, 0 or 1.
-        prior: (1, H, W) float32, the answer where no stroke reaches; 0 for GuideNet.
-        reach: (1, H, W) float32, how much of the network's answer counts; 1 for GuideNet.
+        prior: (1, H, W) float32, the answer where no stroke reaches; 0 where there is none.
+        reach: (1, H, W) float32, how much of the network's answer counts, as `weight_of`.
         labels: (H, W) uint8, strokes drawn so far.
         number: The patch's number, which all its chance hangs on.
     """
@@ -53,10 +63,18 @@ class Lesson(NamedTuple):
 
 
 class Numbers(Sampler[int]):
-    """Numbers of the patches of each epoch, going on from epoch to epoch without end."""
+    """Numbers of the patches of each epoch, going on from epoch to epoch without end.
 
-    def __init__(self, per_epoch: int) -> None:
+    Args:
+        per_epoch: How many patches an epoch has.
+        rank: Of several processes that share the epoch out, which this is.
+        processes: How many they are.
+    """
+
+    def __init__(self, per_epoch: int, rank: int = 0, processes: int = 1) -> None:
         self.per_epoch = per_epoch
+        self.rank = rank
+        self.processes = processes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -65,10 +83,10 @@ class Numbers(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         begin = self.epoch * self.per_epoch
-        return iter(range(begin, begin + self.per_epoch))
+        return iter(range(begin + self.rank, begin + self.per_epoch, self.processes))
 
     def __len__(self) -> int:
-        return self.per_epoch
+        return len(range(self.rank, self.per_epoch, self.processes))
 
 
 class Deck:
@@ -89,81 +107,113 @@ class Deck:
 
 
 class GuidePatches(Dataset[Lesson]):
-    """Endless patches for GuideNet; patch `number` is the same each time."""
+    """Endless patches for GuideNet; patch `number` is the same each time.
 
-    def __init__(self, samples: Sequence[Sample], card: Card, seed: int) -> None:
+    Args:
+        samples: Images to learn from.
+        card: GuideNet's.
+        size: Side of a patch, model pixels.
+        seed: All chance hangs on this and the patch's number.
+    """
+
+    def __init__(self, samples: Sequence[Sample], card: Card, size: int, seed: int) -> None:
         self._samples = samples
         self._deck = Deck(samples)
         self._card = card
+        self._size = size
         self._seed = seed
 
     def __getitem__(self, number: int) -> Lesson:
         rng = np.random.default_rng([self._seed, number])
         sample = self._samples[self._deck.draw(rng)]
-        size = self._card.patch_size
-        matrix = place(sample.truth.shape, size, rng)
-        rgb = worsen(recolour(cut(sample.rgb, matrix, size), rng), rng)
-        truth = _truth(sample, matrix, size)
-        blank = np.zeros((size, size), dtype=np.float32)
+        at = place(sample.truth.shape, self._size, rng)
+        rgb = worsen(recolour(cut(sample.rgb, at), rng), rng)
+        blank = np.zeros(rgb.shape[:2], dtype=np.float32)
+        labels = np.zeros(rgb.shape[:2], dtype=np.uint8)
         return _lesson(
-            input_channels(self._card, rgb),
-            truth,
-            blank,
-            np.ones_like(blank),
-            np.zeros((size, size), dtype=np.uint8),
-            number,
+            input_channels(self._card, rgb), _truth(sample, at), blank, blank + 1, labels, number
         )
 
 
 class RefinePatches(Dataset[Lesson]):
-    """Endless patches with a prior and strokes for RefineNet; patch `number` is always the same.
+    """Endless patches with strokes for RefineNet or an ablation; a number's patch never changes.
 
     Args:
-        samples: Images that GuideNet has not learned from.
-        priors: GuideNet's probability on each, of its size.
-        card: RefineNet's.
+        samples: Images that no GuideNet has learned from.
+        priors: GuideNet's probability on each, of its size; None where no GuideNet has its target.
+        card: Its channels say what the network reads.
+        size: Side of a patch, model pixels.
         seed: All chance hangs on this and the patch's number.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], priors: Sequence[Field], card: Card, seed: int
+        self,
+        samples: Sequence[Sample],
+        priors: Sequence[Field | None],
+        card: Card,
+        size: int,
+        seed: int,
     ) -> None:
         self._samples = samples
         self._priors = priors
         self._deck = Deck(samples)
         self._card = card
+        self._size = size
         self._seed = seed
 
     def __getitem__(self, number: int) -> Lesson:
         rng = np.random.default_rng([self._seed, number])
         index = self._deck.draw(rng)
-        sample, size = self._samples[index], self._card.patch_size
+        sample, size = self._samples[index], self._size
         anywhere = rng.random() < _ANYWHERE
         for _ in range(_TRIES):
-            matrix = place(sample.truth.shape, size, rng)
-            truth = _truth(sample, matrix, size)
+            at = place(sample.truth.shape, size, rng)
+            truth = _truth(sample, at)
             if anywhere or 0.2 <= truth.mean() <= 0.8:
                 break
-        rgb = worsen(recolour(cut(sample.rgb, matrix, size), rng), rng)
-        if rng.random() < 0.5:
-            prior = cut(self._priors[index], matrix, size)
-        else:
-            prior = spoiled(truth, rng)
-        labels = np.zeros((size, size), dtype=np.uint8)
-        grid = own_grid((size, size), self._card.mpp)
+        rgb = worsen(recolour(cut(sample.rgb, at), rng), rng)
+        prior = self._prior(self._priors[index], at, truth, rng)
+        if rng.random() < _SWAPPED:
+            truth, prior = ~truth, 1 - prior
         guess = prior >= self._card.threshold
+        if "prior" not in self._card.channels:
+            prior = np.zeros_like(prior)
+            guess &= rng.random() >= _FROM_NOTHING
+        labels = np.zeros((size, size), dtype=np.uint8)
+        grid = own_grid(truth.shape, self._card.mpp)
         most = None if rng.random() < _ALL else int(rng.integers(1, 5))
         hand = replace(VARIED, most=most)
         draw_all(labels, scribbles(truth, guess, grid, hand, int(rng.integers(2**32))), grid)
-        foreground, background = distance_fields(labels, self._card.influence_radius)
+        fields = fields_of(self._card, labels)
         return _lesson(
-            input_channels(self._card, rgb, prior, foreground, background),
+            input_channels(self._card, rgb, prior, *fields, labels),
             truth,
             prior,
-            reach(foreground, background),
+            weight_of(self._card, fields),
             labels,
             number,
         )
+
+    def _prior(
+        self, guided: Field | None, at: Place, truth: NDArray[np.bool_], rng: np.random.Generator
+    ) -> Field:
+        if guided is not None and rng.random() < _GUIDED:
+            return cut(guided, at)
+        return spoiled(truth, rng)
+
+
+def fields_of(card: Card, labels: NDArray[np.uint8]) -> tuple[Field, Field]:
+    """The distance fields of `labels` for a model; of no use to one that reads no strokes."""
+    return distance_fields(labels, card.influence_radius or 1.0)
+
+
+def weight_of(card: Card, fields: tuple[Field, Field]) -> Field:
+    """How much of a network's answer counts at each pixel: 1 throughout where it knows no strokes
+    or no prior to fall back on, else by the strokes' reach.
+    """
+    if "prior" in card.channels and len(card.channels) > 4:
+        return reach(*fields)
+    return np.ones_like(fields[0])
 
 
 def draw_all(labels: NDArray[np.uint8], strokes: Sequence[Stroke], grid: Grid) -> None:
@@ -182,38 +232,35 @@ def own_grid(shape: tuple[int, int], mpp: float) -> Grid:
 def next_round(lesson: Lesson, answer: NDArray[np.bool_], card: Card, seed: int) -> Lesson:
     """A batch with further strokes, drawn where the network's own `answer` is wrong.
 
-    Only the distance fields change from one round to the next (paper, 2.2.4).
+    Only what stands for the strokes changes from one round to the next (paper, 2.2.4).
 
     Args:
         lesson: A batch.
         answer: (N, H, W), what the network made of it.
-        card: RefineNet's.
-        seed: As for the patches.
+        card: What the network reads.
+        seed: All chance hangs on this and the patches' numbers.
     """
     inputs, weights = lesson.inputs.clone(), lesson.reach.clone()
     labels = lesson.labels.cpu().clone()
     grid = own_grid((answer.shape[1], answer.shape[2]), card.mpp)
     numbers = cast(torch.Tensor, lesson.number).tolist()
     for index, number in enumerate(numbers):
+        rng = np.random.default_rng([seed, number])
         drawn = labels[index].numpy()
         truth = lesson.truth[index, 0].cpu().numpy() > 0.5
-        strokes = scribbles(truth, answer[index], grid, VARIED, _again(seed, number))
+        most = None if rng.random() < _ALL else int(rng.integers(1, 5))
+        hand = replace(VARIED, most=most)
+        strokes = scribbles(truth, answer[index], grid, hand, int(rng.integers(2**32)))
         draw_all(drawn, strokes, grid)
-        foreground, background = distance_fields(drawn, card.influence_radius)
-        inputs[index, -2] = torch.from_numpy(foreground)
-        inputs[index, -1] = torch.from_numpy(background)
-        weights[index, 0] = torch.from_numpy(reach(foreground, background))
+        fields = fields_of(card, drawn)
+        inputs[index, -2:] = torch.from_numpy(stroke_channels(card, *fields, drawn))
+        weights[index, 0] = torch.from_numpy(weight_of(card, fields))
     return lesson._replace(inputs=inputs, reach=weights, labels=labels)
 
 
-def _again(seed: int, number: int) -> int:
-    """The seed of a patch's second round."""
-    return int(np.random.default_rng([seed, number, 1]).integers(2**32))
-
-
-def _truth(sample: Sample, matrix: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+def _truth(sample: Sample, at: Place) -> NDArray[np.bool_]:
     inside = np.where(sample.truth, np.uint8(255), np.uint8(0))
-    return cut(inside, matrix, size) > 127
+    return cut(inside, at) > 127
 
 
 def _lesson(

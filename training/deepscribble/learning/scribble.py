@@ -26,6 +26,10 @@ _MARGIN = 2.5
 whose centres are within about two pixels of it, and all of these shall be mistakes."""
 
 
+_ASTRAY = 6.0
+"""How far (pixels) along x and y a stroke may lie beside where it was meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hand:
     """How somebody scribbles; lengths in model pixels.
@@ -41,6 +45,8 @@ class Hand:
         jitter: Standard deviation of the hand's tremble, across the stroke.
         widest: The stroke's width is drawn from 1 to this.
         points: Share of the mistakes that get single points in place of a line.
+        astray: Share of the strokes that are moved by up to `_ASTRAY` pixels, partly out of the
+            mistake.
     """
 
     longest: int = 72
@@ -52,6 +58,7 @@ class Hand:
     jitter: float = 0.0
     widest: float = 1.0
     points: float = 0.0
+    astray: float = 0.0
 
 
 STEADY = Hand()
@@ -66,6 +73,7 @@ VARIED = Hand(
     jitter=1.2,
     widest=6.0,
     points=0.15,
+    astray=0.15,
 )
 """For training: strokes of many people."""
 
@@ -170,6 +178,8 @@ def _stroke(
     xy: NDArray[np.float64] = path[:, ::-1] + np.float64(0.5)
     if hand.jitter > 0 and len(xy) > 1:
         xy = _trembled(xy, hand.jitter, rng)
+    if hand.astray > 0 and rng.random() < hand.astray:
+        xy = xy + rng.uniform(-_ASTRAY, _ASTRAY, size=2)
     xy = np.clip(xy, 0, (grid.width, grid.height))
     width = rng.uniform(1.0, hand.widest)
     kind = Kind.POLYLINE

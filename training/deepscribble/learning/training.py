@@ -1,23 +1,26 @@
-"""From a folder of images to a model in a registry folder: GuideNet, then RefineNet."""
+"""From a folder of images to a model in a registry folder: GuideNets, RefineNet, ablations."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
+from deepscribble.learning.encoder import load_encoder, read_weights, recalibrate, unet
 from deepscribble.learning.evaluate import first_guess, guide_metrics, refine_metrics
 from deepscribble.learning.fitting import Plan, fit
-from deepscribble.learning.manifest import Pair, halves, read_manifest
+from deepscribble.learning.manifest import Pair, halves, is_of, read_manifest
 from deepscribble.learning.patches import GuidePatches, RefinePatches
-from deepscribble.learning.sample import load_samples
+from deepscribble.learning.sample import Sample, load_samples
 from deepscribble.models import (
+    ABLATIONS,
     GUIDE_CHANNELS,
     REFINE_CHANNELS,
     Card,
@@ -32,42 +35,63 @@ from deepscribble.models import (
 logger = logging.getLogger(__name__)
 
 MPP = 1.0
-"""µm per pixel that both networks work at."""
+"""µm per pixel that all networks work at."""
 
-ENCODER = "efficientnet-b0"
+ENCODER = "mobilenet_v2"
 DECODER = (128, 64, 48, 32, 16)
 GUIDE_PATCH = 256
 REFINE_PATCH = 384
 INFLUENCE_RADIUS = 128.0
-MEAN = (0.72, 0.52, 0.67)
-STD = (0.17, 0.20, 0.16)
-"""Of H&E at about 1 µm per pixel."""
+FIELD_POWER = 3
+MEAN = STD = (0.5, 0.5, 0.5)
+"""Images are read as values from -1 to 1, as the encoders trained on ImageNet want them."""
 
 USE = "research use only; not a medical device"
 
+NETWORKS = dict(zip(("i", "i-p", "i-p-s", "i-p-d", "interaction"), ABLATIONS, strict=True))
+"""What can be trained to be compared with: the ablations of the paper's table 2 (I image, P prior,
+S strokes, D distance fields), and the network without a first guess that BRS and f-BRS need."""
 
-def train_guide(
-    data: Path,
-    out: Path,
-    plan: Plan,
-    *,
-    target: str = "tumor",
-    encoder: str = ENCODER,
-    leave_out: Collection[str] = (),
-    begin: Path | None = None,
-    resume: bool = False,
-) -> Card:
-    """Train the GuideNet `guide-TARGET` into the registry folder `out`.
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a network is trained on and from.
 
     Args:
         data: Folder of a manifest.
-        out: Registry folder; checkpoints and the log go to its `runs` folder.
+        out: Registry folder; checkpoints and logs go to its `runs` folder.
         plan: How long and how.
-        target: What shall be inside; a target of the manifest.
-        encoder: One of segmentation_models_pytorch's.
         leave_out: Sets whose training rows are ignored.
-        begin: Weights of another model to start from, a safetensors file; None for chance.
+        encoder: One of segmentation_models_pytorch's.
+        encoder_weights: A file of weights that the encoder starts from; None for chance.
+        begin: Weights of a whole network to start from; None to start anew.
+        patch: Side of the patches to learn from, model pixels; None for the size that the network
+            runs at. Smaller ones cost less and teach nearly as much.
         resume: Go on from the last checkpoint.
+    """
+
+    data: Path
+    out: Path
+    plan: Plan
+    leave_out: Collection[str] = ()
+    encoder: str = ENCODER
+    encoder_weights: Path | None = None
+    begin: Path | None = None
+    patch: int | None = None
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.patch is not None and (self.patch < 64 or self.patch % 32):
+            raise InvalidInput("patch", f"{self.patch} is not a multiple of 32 that is at least 64")
+
+
+def train_guide(setting: Setting, target: str = "tumor") -> Card:
+    """Train the GuideNet `guide-TARGET`.
+
+    Args:
+        setting: What on and from.
+        target: What shall be inside: a target of the manifest, its kinds included ("gland" also
+            stands for "gland epithelium").
 
     Returns:
         The card, with the mean IoU on the manifest's `val` images of the target.
@@ -76,107 +100,189 @@ def train_guide(
         InvalidInput: the data or an argument is wrong.
         ModelRefused: the answers became NaN.
     """
-    pairs = read_manifest(data, leave_out)
-    chosen, _ = _shared_out(pairs, target)
-    samples = load_samples(chosen, MPP)
+    pairs = read_manifest(setting.data, setting.leave_out)
+    train = [pair for pair in pairs if pair.split == "train"]
+    of_target = [pair for pair in train if is_of(pair.target, target)]
+    if not of_target:
+        known = ", ".join(sorted({pair.target for pair in train})) or "none"
+        raise InvalidInput(
+            "target", f"no training image has the target {target!r}; there are: {known}"
+        )
+    chosen, _ = halves(of_target, [target])
+    if not chosen:
+        raise _too_few_groups()
     card = Card(
         name=f"guide-{target.replace(' ', '-')}",
         kind="guide",
-        encoder=encoder,
-        decoder_channels=DECODER,
-        mpp=MPP,
-        patch_size=GUIDE_PATCH,
-        mean=MEAN,
-        std=STD,
         channels=GUIDE_CHANNELS,
-        threshold=0.5,
+        patch_size=GUIDE_PATCH,
         influence_radius=0,
         target=target,
+        encoder=setting.encoder,
+        decoder_channels=DECODER,
+        mpp=MPP,
+        mean=MEAN,
+        std=STD,
+        threshold=0.5,
         training=_sets(chosen),
         use=USE,
     )
-    logger.info("%s: %d images to learn from", card.name, len(samples))
-    patches = GuidePatches(samples, card, plan.seed)
-    network = _network(card)
-    if begin is not None:
-        begin_from(network, _weights(begin))
-    network = fit(network, card, patches, plan, out / "runs" / card.name, resume)
-    judged = load_samples(
-        [pair for pair in pairs if pair.split == "val" and pair.target == target], MPP
+    judged = load_samples([p for p in pairs if p.split == "val" and is_of(p.target, target)], MPP)
+    size, seed = setting.patch or card.patch_size, setting.plan.seed
+    network = _fitted(
+        setting,
+        card,
+        GuidePatches(load_samples(chosen, MPP), card, size, seed),
+        GuidePatches(judged, card, size, seed) if judged else None,
+        None,
     )
     if judged:
-        model = Model(card, network, choose_device(plan.device))
+        model = Model(card, network, choose_device(setting.plan.device))
         card = card.model_copy(update={"metrics": guide_metrics(model, judged)})
-    return save_model(out, network, card)
+    return save_model(setting.out, network, card)
 
 
-def train_refine(
-    data: Path,
-    out: Path,
-    plan: Plan,
-    *,
-    target: str = "tumor",
-    encoder: str = ENCODER,
-    leave_out: Collection[str] = (),
-    begin: Path | None = None,
-    resume: bool = False,
-) -> Card:
-    """Train the RefineNet `refine` into the registry folder `out`, which holds `guide-TARGET`.
+def train_refine(setting: Setting) -> Card:
+    """Train the RefineNet `refine` into a registry folder that holds GuideNets already.
 
-    It learns to correct that GuideNet's guesses on images that GuideNet has not learned from,
-    whatever their target, and spoiled truths beside.
-
-    Args:
-        data: As for `train_guide`, the same folder.
-        out: As for `train_guide`.
-        plan: As for `train_guide`.
-        target: Of the GuideNet.
-        encoder: As for `train_guide`.
-        leave_out: As for `train_guide`, the same sets.
-        begin: As for `train_guide`; None for the GuideNet's.
-        resume: As for `train_guide`.
+    It learns to correct their guesses on images that none of them has learned from, whatever the
+    target, and spoiled truths beside. Unless told otherwise it starts from the weights of the
+    first GuideNet, which knows the tissue.
 
     Returns:
-        The card, with prior and refined IoU on all `val` images.
+        The card, with prior and refined IoU on all `val` images of the GuideNets' targets.
 
     Raises:
         InvalidInput: the data or an argument is wrong.
-        ModelRefused: the answers became NaN, or the GuideNet is damaged.
-        UnknownModel: `out` holds no such GuideNet.
+        ModelRefused: the answers became NaN, or a GuideNet is damaged.
+        UnknownModel: the folder holds no GuideNet.
     """
-    pairs = read_manifest(data, leave_out)
-    _, chosen = _shared_out(pairs, target)
-    device = choose_device(plan.device)
-    registry = Registry(out)
-    guide = registry.load(registry.card(f"guide-{target.replace(' ', '-')}", "guide"), device)
-    samples = load_samples(chosen, MPP)
     card = Card(
         name="refine",
         kind="refine",
-        encoder=encoder,
+        channels=REFINE_CHANNELS,
+        patch_size=REFINE_PATCH,
+        influence_radius=INFLUENCE_RADIUS,
+        field_power=FIELD_POWER,
+        residual=True,
+        target="any",
+        encoder=setting.encoder,
         decoder_channels=DECODER,
         mpp=MPP,
-        patch_size=REFINE_PATCH,
         mean=MEAN,
         std=STD,
-        channels=REFINE_CHANNELS,
         threshold=0.5,
-        influence_radius=INFLUENCE_RADIUS,
-        target="any",
-        training=_sets(chosen),
+        training=(),
         use=USE,
     )
-    logger.info("%s: %d images to learn from", card.name, len(samples))
-    priors = [first_guess(guide, sample.rgb) for sample in samples]
-    patches = RefinePatches(samples, priors, card, plan.seed)
-    network = _network(card)
-    begin_from(network, _weights(begin or out / guide.card.name / "weights.safetensors"))
-    network = fit(network, card, patches, plan, out / "runs" / card.name, resume)
+    return _train_on_strokes(setting, card, setting.out)
+
+
+def train_ablation(setting: Setting, name: str, guides: Path) -> Card:
+    """Train a network to compare with, alike in all but what it reads.
+
+    Args:
+        setting: What on and from; as for the RefineNet that it shall be compared with.
+        name: One of `NETWORKS`.
+        guides: Registry folder of the GuideNets.
+
+    Returns and raises: as `train_refine`.
+    """
+    if name not in NETWORKS:
+        raise InvalidInput("name", f"{name!r} is none of {', '.join(NETWORKS)}")
+    channels = NETWORKS[name]
+    reads_strokes = len(channels) > 4
+    card = Card(
+        name=name if name == "interaction" else f"ablation-{name}",
+        kind="ablation",
+        channels=channels,
+        patch_size=REFINE_PATCH,
+        influence_radius=INFLUENCE_RADIUS if reads_strokes else 0,
+        field_power=FIELD_POWER,
+        residual="prior" in channels,
+        target="any",
+        encoder=setting.encoder,
+        decoder_channels=DECODER,
+        mpp=MPP,
+        mean=MEAN,
+        std=STD,
+        threshold=0.5,
+        training=(),
+        use=USE,
+    )
+    return _train_on_strokes(setting, card, guides)
+
+
+def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
+    pairs = read_manifest(setting.data, setting.leave_out)
+    device = choose_device(setting.plan.device)
+    registry = Registry(guides)
+    first = registry.card("", "guide")
+    models = [registry.load(c, device) for c in registry.cards() if c.kind == "guide"]
+    _, chosen = halves(
+        [pair for pair in pairs if pair.split == "train"], [model.card.target for model in models]
+    )
+    if not chosen:
+        raise _too_few_groups()
+    card = card.model_copy(update={"training": _sets(chosen)})
+    learned = [(sample, _prior(models, sample)) for sample in load_samples(chosen, MPP)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
-    if judged:
-        metrics = refine_metrics(guide, Model(card, network, device), judged)
+    guessed = [(s, prior) for s in judged if (prior := _prior(models, s)) is not None]
+    begin = setting.begin
+    if begin is None and setting.encoder_weights is None:
+        begin = registry.weights(first)
+    network = _fitted(
+        setting,
+        card,
+        _patches(setting, card, learned),
+        _patches(setting, card, guessed) if guessed else None,
+        begin,
+    )
+    if guessed:
+        metrics = refine_metrics(Model(card, network, device), *zip(*guessed, strict=True))
         card = card.model_copy(update={"metrics": metrics})
-    return save_model(out, network, card)
+    return save_model(setting.out, network, card)
+
+
+def _prior(guides: Sequence[Model], sample: Sample) -> NDArray[np.float32] | None:
+    """The guess of the GuideNet of a sample's target; None where there is none."""
+    for guide in guides:
+        if is_of(sample.pair.target, guide.card.target):
+            return first_guess(guide, sample.rgb)
+    return None
+
+
+def _patches(
+    setting: Setting, card: Card, guessed: Sequence[tuple[Sample, NDArray[np.float32] | None]]
+) -> RefinePatches:
+    """Patches of samples and their priors."""
+    samples, priors = zip(*guessed, strict=True)
+    size = setting.patch or card.patch_size
+    return RefinePatches(samples, priors, card, size, setting.plan.seed)
+
+
+def _fitted(
+    setting: Setting,
+    card: Card,
+    patches: GuidePatches | RefinePatches,
+    judged: GuidePatches | RefinePatches | None,
+    begin: Path | None,
+) -> torch.nn.Module:
+    """A network for `card`, begun as the setting says and fitted."""
+    logger.info("%s: %d images to learn from", card.name, sum(t.images for t in card.training))
+    torch.manual_seed(setting.plan.seed)
+    try:
+        network = build_network(card)
+    except KeyError as error:
+        raise InvalidInput("encoder", str(error.args[0])) from error
+    begin = setting.begin or begin
+    if begin is not None:
+        begin_from(network, read_weights(begin))
+    if setting.encoder_weights is not None:
+        load_encoder(network, setting.encoder_weights)
+        recalibrate(network, torch.stack([patches[number].inputs for number in range(8)]))
+    folder = setting.out / "runs" / card.name
+    return fit(network, card, patches, setting.plan, folder, setting.resume, judged)
 
 
 def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
@@ -185,9 +291,9 @@ def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) ->
     Tensors of the same name and shape are taken over; of the first convolution, that reads more
     channels, the part for red, green and blue. Another encoder leaves `network` mostly as it is.
     """
-    own = network.state_dict()
+    own = unet(network).state_dict()
     for name, value in weights.items():
-        mine = own.get(name)
+        mine = own.get(name.removeprefix("unet."))
         if mine is None or mine.shape[:1] != value.shape[:1] or mine.dim() != value.dim():
             continue
         if mine.shape == value.shape:
@@ -196,41 +302,12 @@ def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) ->
             mine[:, :3] = value
 
 
-def _weights(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InvalidInput("begin", f"{path}: not weights to start from ({error})") from error
-
-
-def _network(card: Card) -> torch.nn.Module:
-    """A fresh network.
-
-    Raises:
-        InvalidInput: there is no such encoder.
-    """
-    try:
-        return build_network(card)
-    except KeyError as error:
-        raise InvalidInput("encoder", str(error.args[0])) from error
-
-
-def _shared_out(pairs: Sequence[Pair], target: str) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """GuideNet's and RefineNet's training pairs; neither is empty."""
-    train = [pair for pair in pairs if pair.split == "train"]
-    for_guide, for_refine = halves(train, target)
-    if not for_guide:
-        known = ", ".join(sorted({pair.target for pair in train})) or "none"
-        raise InvalidInput(
-            "target", f"no training image has the target {target!r}; there are: {known}"
-        )
-    if not for_refine:
-        raise InvalidInput(
-            "data",
-            "all training images are of one group, so nothing is left for RefineNet; "
-            "at least two groups (patients or slides) are needed",
-        )
-    return for_guide, for_refine
+def _too_few_groups() -> InvalidInput:
+    return InvalidInput(
+        "data",
+        "the training images of the target are all of one group, so they cannot be shared out "
+        "between GuideNet and RefineNet; at least two groups (patients or slides) are needed",
+    )
 
 
 def _sets(pairs: Sequence[Pair]) -> tuple[TrainingSet, ...]:
