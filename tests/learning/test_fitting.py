@@ -1,12 +1,15 @@
+import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from deepscribble.errors import InvalidInput, ModelRefused
 from deepscribble.learning import Plan
-from deepscribble.learning.fitting import PATCHES_PER_EPOCH, composed, fit, loss_of
+from deepscribble.learning.fitting import JUDGED_PATCHES, PATCHES_PER_EPOCH, composed, fit, loss_of
 from deepscribble.learning.patches import Lesson
 from deepscribble.models import Card
 
@@ -118,3 +121,68 @@ def test_the_answer_is_the_prior_where_no_stroke_reaches() -> None:
     assert torch.equal(answer[..., 4:], prior[..., 4:])
     expected = torch.sigmoid(logits(lesson.inputs))
     assert torch.allclose(answer[..., :4], expected[..., :4])
+
+
+def test_a_run_stops_when_other_images_gain_no_more_and_keeps_the_best(
+    tmp_path: Path, guide_card: Card
+) -> None:
+    # What is judged contradicts what is learned, so that it only gets worse.
+    plan = Plan(epochs=12, rate=2e-2, patience=2)
+    opposed = Stripes(value=-1.0)
+    after = fit(network(), guide_card, Stripes(), plan, tmp_path, judged=opposed)
+    (log,) = (tmp_path / "log").glob("*/metrics.csv")
+    rows = list(csv.DictReader(log.open()))
+    judged = [float(row["val_loss"]) for row in rows if row["val_loss"]]
+    assert len(judged) < 8
+    with torch.no_grad():
+        batches = DataLoader([opposed[n] for n in range(JUDGED_PATCHES)], batch_size=8)
+        kept = [float(loss_of(composed(after, batch), batch.truth)) for batch in batches]
+    assert sum(kept) / len(kept) == pytest.approx(min(judged), rel=0.02)
+
+
+def test_stopping_early_needs_other_images(tmp_path: Path, guide_card: Card) -> None:
+    with pytest.raises(InvalidInput, match="no val images"):
+        fit(network(), guide_card, Stripes(), Plan(epochs=1, patience=1), tmp_path)
+
+
+FULL_DISK = """
+import resource, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_fitting import Stripes, network
+from deepscribble.errors import OutputRefused
+from deepscribble.learning import Plan
+from deepscribble.learning.fitting import fit
+from deepscribble.models import read_card
+
+out, card = Path({out!r}), read_card(Path({card!r}))
+fit(network(), card, Stripes(), Plan(epochs=1), out)
+# A file may not grow beyond this, as if the disk were full.
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    fit(network(), card, Stripes(), Plan(epochs=2), out, resume=True)
+except OutputRefused as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are a POSIX affair")
+def test_a_full_disk_is_said_and_the_last_checkpoint_stays(
+    tmp_path: Path, guide_card: Card
+) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(guide_card.model_dump_json())
+    code = FULL_DISK.format(
+        tests=str(Path(__file__).parent), out=str(tmp_path / "run"), card=str(card)
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "make room and go on with --resume" in ended.stderr
+    fit(network(), guide_card, Stripes(), Plan(epochs=2), tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("kwargs", [{"batch": 3, "devices": 2}, {"minutes": 1.0, "devices": 2}])
+def test_devices_that_cannot_share_are_refused(kwargs) -> None:
+    with pytest.raises(InvalidInput, match=r"batch|minutes"):
+        Plan(**({"epochs": 1} | kwargs if "minutes" not in kwargs else kwargs))

@@ -9,7 +9,7 @@ from deepscribble.engine import Engine
 from deepscribble.errors import InvalidInput, UnknownModel
 from deepscribble.learning import Plan, Setting, train_ablation, train_guide, train_refine
 from deepscribble.learning.training import NETWORKS, begin_from
-from deepscribble.models import Correction, Registry
+from deepscribble.models import REFINE_CHANNELS, Correction, Registry
 
 BLINK = Plan(minutes=1e-4, batch=2, device="cpu")
 
@@ -97,7 +97,7 @@ def test_refine_begins_with_what_guide_knows() -> None:
     guide = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 1, 1))
     refine = torch.nn.Sequential(torch.nn.Conv2d(6, 4, 3), torch.nn.Conv2d(4, 1, 1))
     own = refine[0].weight[:, 3:].clone()
-    begin_from(Correction(refine, 3), guide.state_dict())
+    begin_from(Correction(refine, REFINE_CHANNELS), guide.state_dict())
     assert torch.equal(refine[0].weight[:, :3], guide[0].weight)
     assert torch.equal(refine[0].weight[:, 3:], own)
     assert torch.equal(refine[1].weight, guide[1].weight)

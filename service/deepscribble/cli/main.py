@@ -181,20 +181,36 @@ def _logged(as_json: bool) -> Iterator[None]:
         log.removeHandler(handler)
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Settings of a command that another room's command line reads by itself."""
+
+
+@app.command(context_settings=_PASSED_ON, add_help_option=False)
 def train(context: typer.Context) -> None:
     """Train GuideNet and RefineNet."""
+    _pass_on(context, "deepscribble.learning.cli", "training")
+
+
+@app.command(context_settings=_PASSED_ON, add_help_option=False)
+def benchmark(context: typer.Context) -> None:
+    """Measure RefineNet against every rival method, stroke by stroke."""
+    _pass_on(context, "deepscribble.benchmark.cli", "the benchmark")
+
+
+def _pass_on(context: typer.Context, module: str, what: str) -> None:
+    """Let the command line in `module` read the arguments.
+
+    It is imported only here, so that every other command starts without what it needs.
+    """
     with reported(as_json="--json" in context.args):
+        name = f"deepscribble {context.info_name}"
         try:
-            # Only here, so that every other command starts without what training needs.
-            learning = importlib.import_module("deepscribble.learning.cli")
-            code = learning.app(context.args, prog_name="deepscribble train", standalone_mode=False)
+            code = importlib.import_module(module).app(
+                context.args, prog_name=name, standalone_mode=False
+            )
         except ModuleNotFoundError as error:
             raise DeepScribbleError(
-                f"training needs the package {error.name}; install it with "
+                f"{what} needs the package {error.name}; install it with "
                 "pip install 'deepscribble[train]'"
             ) from error
     raise typer.Exit(code or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,25 +19,43 @@ _UNSURE = 0.02
 """A prior is taken for no surer than this of either answer when a network corrects its logit."""
 
 
+_FEATURES = 8
+"""Channels that a U-Net hands to the head of a `Correction`."""
+
+_SHARP = 8
+"""The head also reads the fields raised to this further power: a stroke's next few pixels."""
+
+
 class Correction(torch.nn.Module):
     """A U-Net that corrects the prior: its output is added to the prior's logit.
 
-    Where the network has nothing to say the prior stays, so a good one is not spoiled.
+    Where the network has nothing to say the prior stays, so a good one is not spoiled. A U-Net
+    sees its inputs at half resolution and coarser; a small head at full resolution reads prior and
+    strokes once more, so that corrections end where strokes and outline lie, to the pixel.
 
     Args:
-        unet: (N, C, H, W) → (N, 1, H, W).
-        prior: Which input channel holds the prior.
+        unet: (N, C, H, W) → (N, `_FEATURES`, H, W).
+        channels: The card's.
     """
 
-    def __init__(self, unet: torch.nn.Module, prior: int) -> None:
+    def __init__(self, unet: torch.nn.Module, channels: Sequence[str]) -> None:
         super().__init__()
         self.unet = unet
-        self._prior = prior
+        self._prior = channels.index("prior")
+        self._strokes = len(channels) - self._prior - 1
+        width = _FEATURES + 1 + 2 * self._strokes
+        self.head = torch.nn.Sequential(
+            torch.nn.Conv2d(width, 2 * _FEATURES, 3, padding=1),
+            torch.nn.ReLU(),
+            torch.nn.Conv2d(2 * _FEATURES, 1, 3, padding=1),
+        )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) → logits (N, 1, H, W) float32."""
-        prior = inputs[:, self._prior : self._prior + 1].float().clamp(_UNSURE, 1 - _UNSURE)
-        correction: torch.Tensor = self.unet(inputs)
+        known = inputs[:, self._prior :]
+        sharp = known[:, 1:] ** _SHARP
+        correction: torch.Tensor = self.head(torch.cat([self.unet(inputs), known, sharp], dim=1))
+        prior = known[:, :1].float().clamp(_UNSURE, 1 - _UNSURE)
         return torch.logit(prior) + correction.float()
 
 
@@ -52,11 +71,11 @@ def build_network(card: Card) -> torch.nn.Module:
         encoder_name=card.encoder,
         encoder_weights=None,
         in_channels=len(card.channels),
-        classes=1,
+        classes=_FEATURES if card.residual else 1,
         decoder_channels=card.decoder_channels,
     )
     if card.residual:
-        return Correction(unet, card.channels.index("prior"))
+        return Correction(unet, card.channels)
     return cast(torch.nn.Module, unet)
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deepscribble.learning.dataset import Dataset, Terms, make_dataset
     from deepscribble.learning.evaluate import (
         Score,
         first_guess,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from deepscribble.learning.manifest import Pair, halves, read_manifest
     from deepscribble.learning.sample import Sample, load_sample, load_samples
     from deepscribble.learning.scribble import STEADY, VARIED, Hand, scribbles
+    from deepscribble.learning.tiles import Cutting
     from deepscribble.learning.training import (
         Setting,
         train_ablation,
@@ -28,17 +30,21 @@ if TYPE_CHECKING:
 __all__ = [
     "STEADY",
     "VARIED",
+    "Cutting",
+    "Dataset",
     "Hand",
     "Pair",
     "Plan",
     "Sample",
     "Score",
     "Setting",
+    "Terms",
     "first_guess",
     "halves",
     "iou",
     "load_sample",
     "load_samples",
+    "make_dataset",
     "read_manifest",
     "refined_guess",
     "score",
@@ -49,11 +55,13 @@ __all__ = [
 ]
 
 _MODULES = {
+    "dataset": ("Dataset", "Terms", "make_dataset"),
     "evaluate": ("Score", "first_guess", "iou", "refined_guess", "score"),
     "fitting": ("Plan",),
     "manifest": ("Pair", "halves", "read_manifest"),
     "sample": ("Sample", "load_sample", "load_samples"),
     "scribble": ("STEADY", "VARIED", "Hand", "scribbles"),
+    "tiles": ("Cutting",),
     "training": ("Setting", "train_ablation", "train_guide", "train_refine"),
 }
 

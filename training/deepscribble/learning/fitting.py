@@ -30,6 +30,9 @@ from lightning.pytorch.callbacks import (  # noqa: E402
 )
 from lightning.pytorch.loggers import CSVLogger  # noqa: E402
 
+# What Lightning says of itself and of its products helps nobody here; it sets this when imported.
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+
 logger = logging.getLogger(__name__)
 
 _WARM_UP = 0.08
@@ -117,6 +120,7 @@ class Fitting(lightning.LightningModule):
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_follow, use_buffers=True)
+        self.average.requires_grad_(False)
         self._card = card
         self._plan = plan
         self._spent = 0.0
@@ -128,8 +132,11 @@ class Fitting(lightning.LightningModule):
             {"params": [], "share": _ENCODER_RATE},
             {"params": [], "share": 1.0},
         ]
+        channels = len(self._card.channels)
         for name, value in self.network.named_parameters():
-            groups["encoder." not in name]["params"].append(value)
+            # Its first convolution reads prior and strokes, which it has never seen.
+            first = value.dim() == 4 and value.shape[1] == channels > 3
+            groups[first or "encoder." not in name]["params"].append(value)
         return torch.optim.AdamW(groups, lr=self._plan.peak_rate, weight_decay=0.02)
 
     def on_train_start(self) -> None:
@@ -297,7 +304,7 @@ def fit(
         accelerator=device,
         devices=plan.devices,
         strategy="ddp" if plan.devices > 1 else "auto",
-        sync_batchnorm=plan.devices > 1,
+        sync_batchnorm=plan.devices > 1 and device == "cuda",
         precision="32-true" if device == "mps" else "bf16-mixed",
         max_epochs=plan.epochs if plan.epochs is not None else -1,
         logger=CSVLogger(folder, name="log"),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry import check_mpp
+from deepscribble.learning.project import slide_files
 
 COLUMNS = ("set", "image", "mask", "split", "mpp", "target", "group", "licence", "source")
 SPLITS = ("train", "val")
@@ -61,9 +62,10 @@ def read_manifest(folder: Path, leave_out: Collection[str] = ()) -> tuple[Pair, 
     """
     path = folder / "manifest.csv"
     if not path.is_file():
-        raise InvalidInput(
-            "data", f"{path} is not there; give a folder that holds manifest.csv and its images"
-        )
+        what = "give a folder that holds manifest.csv and its images"
+        if slide_files(folder):
+            what = "cut the slides of the folder with deepscribble train patches first"
+        raise InvalidInput("data", f"{path} is not there; {what}")
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
 from deepscribble.learning.manifest import Pair
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,32 @@ def load_sample(pair: Pair, mpp: float) -> Sample:
 def load_samples(pairs: Iterable[Pair], mpp: float) -> tuple[Sample, ...]:
     """`load_sample` for each of `pairs`."""
     return tuple(load_sample(pair, mpp) for pair in pairs)
+
+
+def check_masks(samples: Sequence[Sample]) -> None:
+    """See that there is something to learn from masks, and say how many hold one answer only.
+
+    An image without tumor teaches what tumor is not; a set of nothing but such images is a mistake.
+
+    Raises:
+        InvalidInput: all masks of a set are empty, or all are full.
+    """
+    by_set: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_set[sample.pair.set].append(sample)
+    for name, members in sorted(by_set.items()):
+        for word, kind in (
+            ("empty", [not s.truth.any() for s in members]),
+            ("full", [bool(s.truth.all()) for s in members]),
+        ):
+            if all(kind):
+                raise InvalidInput(
+                    "data",
+                    f"all {len(members)} masks of set {name} are {word}; a mask holds values over "
+                    "127 inside and others outside (leave the set out with --leave-out)",
+                )
+            if any(kind):
+                logger.info("set %s: %d of %d masks are %s", name, sum(kind), len(members), word)
 
 
 def _read(path: Path, mode: int) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from deepscribble.learning.evaluate import first_guess, guide_metrics, refine_me
 from deepscribble.learning.fitting import Plan, fit
 from deepscribble.learning.manifest import Pair, halves, is_of, read_manifest
 from deepscribble.learning.patches import GuidePatches, RefinePatches
-from deepscribble.learning.sample import Sample, load_samples
+from deepscribble.learning.sample import Sample, check_masks, load_samples
 from deepscribble.models import (
     ABLATIONS,
     GUIDE_CHANNELS,
@@ -132,7 +132,7 @@ def train_guide(setting: Setting, target: str = "tumor") -> Card:
     network = _fitted(
         setting,
         card,
-        GuidePatches(load_samples(chosen, MPP), card, size, seed),
+        GuidePatches(_learned(chosen), card, size, seed),
         GuidePatches(judged, card, size, seed) if judged else None,
         None,
     )
@@ -225,7 +225,7 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
     if not chosen:
         raise _too_few_groups()
     card = card.model_copy(update={"training": _sets(chosen)})
-    learned = [(sample, _prior(models, sample)) for sample in load_samples(chosen, MPP)]
+    learned = [(sample, _prior(models, sample)) for sample in _learned(chosen)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
     guessed = [(s, prior) for s in judged if (prior := _prior(models, s)) is not None]
     begin = setting.begin
@@ -242,6 +242,13 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
         metrics = refine_metrics(Model(card, network, device), *zip(*guessed, strict=True))
         card = card.model_copy(update={"metrics": metrics})
     return save_model(setting.out, network, card)
+
+
+def _learned(pairs: Sequence[Pair]) -> tuple[Sample, ...]:
+    """The images to learn from, checked."""
+    samples = load_samples(pairs, MPP)
+    check_masks(samples)
+    return samples
 
 
 def _prior(guides: Sequence[Model], sample: Sample) -> NDArray[np.float32] | None:
