@@ -105,7 +105,7 @@ def test_a_device_that_is_not_there_is_no_silent_fall_back():
             choose_device("mps")
 
 
-@pytest.mark.parametrize("name", ["guide-tumor", "refine"])
+@pytest.mark.parametrize("name", ["guide-tumor", "guide-gland", "refine"])
 def test_the_shipped_models_load_and_say_where_they_come_from(name):
     registry = Registry(SHIPPED)
     (card,) = [card for card in registry.cards() if card.name == name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -65,9 +66,14 @@ class Model:
         return result
 
     def _compare_precisions(self) -> float:
-        """Mean absolute difference that bfloat16 makes on a fixed input."""
+        """Mean absolute difference that bfloat16 makes on a fixed input.
+
+        The input is smooth, as images, priors and fields are: noise from pixel to pixel is what no
+        model ever sees.
+        """
         size = min(self.card.patch_size, 256)
-        shape = (1, len(self.card.channels), size, size)
-        sample = np.random.default_rng(0).random(shape, dtype=np.float32)
+        coarse = np.random.default_rng(0).random((len(self.card.channels), 16, 16), np.float32)
+        channels = [cv2.resize(channel, (size, size)) for channel in coarse]
+        sample = np.stack(channels)[None].astype(np.float32, copy=False)
         full, half = self._run(sample, False), self._run(sample, True)
         return float(np.abs(full - half).mean())
