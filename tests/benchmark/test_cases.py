@@ -75,13 +75,10 @@ def test_names_are_unique(images: Path) -> None:
     assert list(read_samples((pair, pair), 1.0)) == ["lung/1", "lung/1-2"]
 
 
-def test_masks_of_one_answer_are_left_out_and_counted(
-    images: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_masks_of_one_answer_are_left_out(images: Path) -> None:
     for name, value in (("1m", 0), ("2m", 255)):
         cv2.imwrite(str(images / f"{name}.png"), np.full((96, 112), value, dtype=np.uint8))
     assert list(read_samples(read_pairs(images), 1.0)) == ["lung/3"]
-    assert "left out 2 of 3 patches" in caplog.text
     with pytest.raises(InvalidInput, match="nothing to correct"):
         read_samples(read_pairs(images)[:2], 1.0)
 

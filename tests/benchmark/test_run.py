@@ -3,6 +3,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from deepscribble.benchmark import run as running
@@ -44,6 +46,15 @@ def test_all_cases_are_tried_and_written(setting: Setting, tmp_path: Path) -> No
     assert report.selections[0].methods == ("Watershed",)
     assert report.origin.models.keys() == {"refine", "guide-tumor"}
     assert all(trial.rounds for trial in report.trials)
+
+
+def test_patches_of_one_answer_are_left_out_and_said(
+    setting: Setting, images: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cv2.imwrite(str(images / "1m.png"), np.zeros((96, 112), dtype=np.uint8))
+    report = run(setting, tmp_path / "out", silent)
+    assert [trial.case for trial in report.trials] == ["lung/2", "lung/3"]
+    assert caplog.text.count("left out 1 of 3 patches") == 1
 
 
 def test_the_same_seed_gives_the_same_run(setting: Setting, tmp_path: Path) -> None:

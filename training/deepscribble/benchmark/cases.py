@@ -53,8 +53,7 @@ def read_pairs(data: Path, split: str = "val", leave_out: Collection[str] = ()) 
 def read_samples(pairs: Sequence[Pair], mpp: float, side: int = SIDE) -> dict[str, Sample]:
     """One patch of each image: its middle, at most `side` model pixels wide and high.
 
-    Patches that hold nothing to find, or nothing else, say nothing of a method; they are left out
-    with a warning.
+    Patches that hold nothing to find, or nothing else, say nothing of a method; they are left out.
 
     Args:
         pairs: The images.
@@ -76,8 +75,6 @@ def read_samples(pairs: Sequence[Pair], mpp: float, side: int = SIDE) -> dict[st
         for name, sample in cut.items()
         if sample.truth.any() and not sample.truth.all()
     }
-    if left := len(cut) - len(samples):
-        logger.warning("left out %d of %d patches: all inside, or all outside", left, len(cut))
     if not samples:
         raise InvalidInput("data", "every patch is all inside or all outside; nothing to correct")
     return samples

@@ -181,8 +181,11 @@ def _cases(setting: Setting, engine: Engine, refine: Card, watch: Watch) -> tupl
         guide_for(engine, target)
     if setting.split == "train":
         logger.warning("split train: the networks may have learned from these very images")
+    samples = read_samples(pairs, refine.mpp, setting.side)
+    if left := len(pairs) - len(samples):
+        logger.warning("left out %d of %d patches: all inside, or all outside", left, len(pairs))
     cases = []
-    for name, sample in read_samples(pairs, refine.mpp, setting.side).items():
+    for name, sample in samples.items():
         watch(f"first guess on {name}", 0, 0)
         cases.append(build_case(name, sample, engine))
     return tuple(cases)
