@@ -22,7 +22,7 @@ def test_the_python_example_runs_on_a_real_slide(shared, capsys):
     assert count == len(areas) > 0
 
 
-@pytest.mark.parametrize("command", ["segment", "refine", "models", "serve", "train"])
+@pytest.mark.parametrize("command", ["segment", "refine", "models", "serve", "train", "benchmark"])
 def test_every_command_that_it_names_exists(command):
     assert f"deepscribble {command}" in README
     assert command in {info.name or info.callback.__name__ for info in app.registered_commands}
