@@ -32,7 +32,14 @@ _BETA = 130.0
 """How much harder a random walk crosses a difference in colour (scikit-image's default)."""
 
 _ITERATIONS = 5
-"""Rounds of GrabCut: colour models, then the cut."""
+"""Rounds of GrabCut (colour models, then the cut) on the first strokes of both labels."""
+
+_FURTHER = 1
+"""Rounds after each further stroke, as its authors do: the models are there already."""
+
+Spread = Callable[[NDArray[Any], Labels], NDArray[np.float32]]
+"""The prepared patch and labels of both kinds → (rows, columns) float32, 1 inside and 0 outside, or
+how likely inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +48,27 @@ class Seeded:
 
     Args:
         name: As the tables have it.
-        prepare: The patch, (rows, columns, 3) uint8, as `spread` wants it; done before any stroke.
-        spread: The prepared patch and `Labels` of both labels → (rows, columns) float32, 1 inside
-            and 0 outside, or how likely inside.
+        prepare: The patch, (rows, columns, 3) uint8, as a `Spread` wants it; done before any
+            stroke.
+        begin: Gives the `Spread` of a session, which may remember its rounds.
         free_strokes: Strokes before counting starts.
     """
 
     name: str
     prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    spread: Callable[[NDArray[Any], Labels], NDArray[np.float32]]
+    begin: Callable[[], Spread]
     free_strokes: int = 2
 
     def start(self, case: Case) -> Session:
         """A session on `case`."""
-        return _SeededSession(case.grid, self.prepare(case.rgb), self.spread)
+        return _SeededSession(case.grid, self.prepare(case.rgb), self.begin())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SeededSession:
     grid: Grid
     image: NDArray[Any]
-    spread: Callable[[NDArray[Any], Labels], NDArray[np.float32]]
+    spread: Spread
     first: tuple[Polygon, ...] = ()
 
     def correct(self, strokes: Sequence[Stroke]) -> tuple[Polygon, ...]:
@@ -110,29 +117,41 @@ def _walked(image: NDArray[Any], labels: Labels) -> NDArray[np.float32]:
     return np.asarray(likely[0], dtype=np.float32).clip(0, 1)
 
 
-def _cut(rgb: NDArray[Any], labels: Labels) -> NDArray[np.float32]:
-    """GrabCut; where no stroke is, the nearer stroke tells what is probable to begin with."""
-    far = float(np.hypot(*labels.shape))
-    inside, outside = (nearness(labels == label.value, far) for label in Label)
-    mask = np.where(inside > outside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    mask[labels == Label.FOREGROUND.value] = cv2.GC_FGD
-    mask[labels == Label.BACKGROUND.value] = cv2.GC_BGD
-    # Its colour models begin at random places.
-    cv2.setRNGSeed(0)
-    outer, inner = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(rgb, mask, (0, 0, 0, 0), outer, inner, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    return np.asarray(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), dtype=np.float32)
+class _GrabCut:
+    """GrabCut over a session: each round goes on from the colour models and cut of the last."""
+
+    def __init__(self) -> None:
+        self._mask: NDArray[np.uint8] | None = None
+        self._outside = np.zeros((1, 65))
+        self._inside = np.zeros((1, 65))
+
+    def __call__(self, rgb: NDArray[Any], labels: Labels) -> NDArray[np.float32]:
+        """To begin with, the nearer stroke tells what is probable where none is."""
+        rounds, mode = _FURTHER, cv2.GC_EVAL
+        if self._mask is None:
+            far = float(np.hypot(*labels.shape))
+            inside, outside = (nearness(labels == label.value, far) for label in Label)
+            likely = np.where(inside > outside, cv2.GC_PR_FGD, cv2.GC_PR_BGD)
+            self._mask = likely.astype(np.uint8)
+            rounds, mode = _ITERATIONS, cv2.GC_INIT_WITH_MASK
+            # Its colour models begin at random places.
+            cv2.setRNGSeed(0)
+        mask = self._mask
+        mask[labels == Label.FOREGROUND.value] = cv2.GC_FGD
+        mask[labels == Label.BACKGROUND.value] = cv2.GC_BGD
+        cv2.grabCut(rgb, mask, (0, 0, 0, 0), self._outside, self._inside, rounds, mode)
+        return np.asarray(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)), dtype=np.float32)
 
 
 def _as_it_is(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb)
 
 
-WATERSHED = Seeded("Watershed", _gradient, _flooded)
+WATERSHED = Seeded("Watershed", _gradient, lambda: _flooded)
 """Floods the gradient from the strokes (Beucher and Meyer 1993; scikit-image)."""
 
-RANDOM_WALKER = Seeded("Random walker", _intensity, _walked)
+RANDOM_WALKER = Seeded("Random walker", _intensity, lambda: _walked)
 """Where a walk meets a foreground stroke first (Grady 2006; scikit-image with multigrid)."""
 
-GRABCUT = Seeded("GrabCut", _as_it_is, _cut)
+GRABCUT = Seeded("GrabCut", _as_it_is, _GrabCut)
 """Cuts between the colours under the strokes (Rother et al. 2004; OpenCV)."""
