@@ -103,33 +103,33 @@ def benchmark(
 
     Interrupt it when you like: --resume goes on where it was.
     """
-    _prepare()
-    from deepscribble.benchmark.output import write_output
-    from deepscribble.benchmark.report import Setting, read_report
+    with _said():
+        from deepscribble.benchmark.output import write_output
+        from deepscribble.benchmark.report import Setting, read_report
 
-    if results is not None:
-        report = read_report(results)
-        _make(out)
-    else:
-        if data is None:
-            raise InvalidInput("data", "give the folder of the images with --data")
-        setting = Setting(
-            data=str(data),
-            split=split,
-            protocols=("paper", "whole") if protocol == "both" else (protocol,),
-            methods=None if methods is None else tuple(_words(methods)),
-            ablation=ablation,
-            patches=patches,
-            seed=seed,
-            leave_out=tuple(leave_out or ()),
-            device=device,
-            models=None if models is None else str(models),
-            rivals=None if rivals is None else str(rivals),
-            side=side,
-        )
-        report = _run(setting, out, resume)
-    written = write_output(report, out, data)
-    _show(report, written, json)
+        if results is not None:
+            report = read_report(results)
+            _make(out)
+        else:
+            if data is None:
+                raise InvalidInput("data", "give the folder of the images with --data")
+            setting = Setting(
+                data=str(data),
+                split=split,
+                protocols=("paper", "whole") if protocol == "both" else (protocol,),
+                methods=None if methods is None else tuple(_words(methods)),
+                ablation=ablation,
+                patches=patches,
+                seed=seed,
+                leave_out=tuple(leave_out or ()),
+                device=device,
+                models=None if models is None else str(models),
+                rivals=None if rivals is None else str(rivals),
+                side=side,
+            )
+            report = _run(setting, out, resume)
+        written = write_output(report, out, data)
+        _show(report, written, json)
 
 
 def _run(setting: Setting, out: Path, resume: bool) -> Report:
@@ -159,21 +159,19 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _prepare() -> None:
-    """Before torch is imported: share the cores, and let warnings be seen."""
+@contextmanager
+def _said() -> Iterator[None]:
+    """Let warnings be seen while the command runs; before torch is imported, share the cores."""
     # Threads that spin while they wait make networks slower where any other program wants a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
     log = logging.getLogger("deepscribble")
-    if not log.handlers:
-        log.addHandler(
-            RichHandler(
-                console=Console(stderr=True),
-                show_path=False,
-                show_level=False,
-                log_time_format="[%X]",
-            )
-        )
+    log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 @contextmanager
