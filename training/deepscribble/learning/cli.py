@@ -44,12 +44,6 @@ Patience = Annotated[
 Seed = Annotated[int, typer.Option(help="The same seed gives the same run.", min=0)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Devices = Annotated[int, typer.Option(help="How many GPUs.", min=1)]
-Compile = Annotated[
-    bool,
-    typer.Option(
-        "--compile", help="Compile the network first: a few minutes, then twice as fast on a CPU."
-    ),
-]
 Workers = Annotated[int, typer.Option(help="Processes that prepare patches.", min=0)]
 Encoder = Annotated[str, typer.Option(help="An encoder of segmentation_models_pytorch.")]
 EncoderWeights = Annotated[
@@ -108,7 +102,6 @@ def guide(
     device: Device = "auto",
     devices: Devices = 1,
     workers: Workers = 1,
-    compile: Compile = False,
     encoder: Encoder = ENCODER,
     encoder_weights: EncoderWeights = None,
     target: Target = "tumor",
@@ -138,7 +131,6 @@ def refine(
     device: Device = "auto",
     devices: Devices = 1,
     workers: Workers = 1,
-    compile: Compile = False,
     encoder: Encoder = ENCODER,
     encoder_weights: EncoderWeights = None,
     leave_out: LeaveOut = None,
@@ -169,7 +161,6 @@ def ablation(
     device: Device = "auto",
     devices: Devices = 1,
     workers: Workers = 1,
-    compile: Compile = False,
     encoder: Encoder = ENCODER,
     encoder_weights: EncoderWeights = None,
     leave_out: LeaveOut = None,

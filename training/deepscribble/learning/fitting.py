@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,6 @@ class Plan:
         devices: How many GPUs fit together; each takes its share of a batch.
         patience: Stop once the loss on other images got no better for so many epochs, and keep
             the best weights; None to go on to the end.
-        compile: Let PyTorch compile the network first, which takes minutes and a C++ compiler.
 
     Raises:
         InvalidInput: neither or both of epochs and minutes, or not over 0; several devices that
@@ -88,7 +87,6 @@ class Plan:
     workers: int = 0
     devices: int = 1
     patience: int | None = None
-    compile: bool = False
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.minutes is None):
@@ -123,11 +121,6 @@ class Fitting(lightning.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_follow, use_buffers=True)
         self.average.requires_grad_(False)
-        # In a tuple, so that what is compiled is not taken for further modules to be saved.
-        self._run: tuple[Callable[[torch.Tensor], torch.Tensor], ...]
-        self._run = (self.network, self.average)
-        if plan.compile:
-            self._run = (torch.compile(self.network), torch.compile(self.average))
         self._card = card
         self._plan = plan
         self._spent = 0.0
@@ -171,7 +164,7 @@ class Fitting(lightning.LightningModule):
         if self._card.influence_radius > 0 and self.progress() >= _FURTHER_FROM:
             for number in range(int(torch.multinomial(torch.tensor(_FURTHER), 1))):
                 batch = self._corrected(batch, number)
-        answer = composed(self._run[0], batch)
+        answer = composed(self.network, batch)
         if not torch.isfinite(answer).all():
             raise ModelRefused(
                 f"fitting stopped at step {self.global_step}: the network's answer is NaN; the "
@@ -228,7 +221,7 @@ class Fitting(lightning.LightningModule):
         """`batch` with the strokes of a further round, the `number`-th."""
         self.average.eval()
         with torch.no_grad():
-            answer = composed(self._run[1], batch)[:, 0] >= self._card.threshold
+            answer = composed(self.average, batch)[:, 0] >= self._card.threshold
         # Strokes are law: what they lie on is no mistake any more.
         answer = answer.cpu() & (batch.labels != Label.BACKGROUND.value).cpu()
         answer |= (batch.labels == Label.FOREGROUND.value).cpu()
@@ -242,7 +235,7 @@ def _follow(averages: PARAM_LIST, values: PARAM_LIST, count: torch.Tensor | int)
     get_ema_multi_avg_fn(decay)(averages, values, count)  # type: ignore[no-untyped-call]
 
 
-def composed(network: Callable[[torch.Tensor], torch.Tensor], batch: Lesson) -> torch.Tensor:
+def composed(network: torch.nn.Module, batch: Lesson) -> torch.Tensor:
     """The answer that a user sees, (N, 1, H, W) float32: the prior beyond the strokes' reach."""
     logits = network(batch.inputs.contiguous(memory_format=torch.channels_last))
     return batch.prior + batch.reach * (torch.sigmoid(logits.float()) - batch.prior)
