@@ -18,7 +18,6 @@ from deepscribble.models.card import STROKE_CHANNELS, Card
 _UNSURE = 0.02
 """A prior is taken for no surer than this of either answer when a network corrects its logit."""
 
-
 _FEATURES = 8
 """Channels that a U-Net hands to the head of a `Correction`."""
 

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from deepscribble.benchmark.roster import NAMES
-from deepscribble.errors import InvalidInput, OutputRefused
+from deepscribble.errors import InvalidInput
 
 if TYPE_CHECKING:
     from deepscribble.benchmark.figures import Estimate, Figures
@@ -105,11 +104,11 @@ def benchmark(
     """
     with _said():
         from deepscribble.benchmark.output import write_output
-        from deepscribble.benchmark.report import Setting, read_report
+        from deepscribble.benchmark.report import Setting, make_folder, read_report
 
         if results is not None:
             report = read_report(results)
-            _make(out)
+            make_folder(out)
         else:
             if data is None:
                 raise InvalidInput("data", "give the folder of the images with --data")
@@ -148,15 +147,6 @@ def _run(setting: Setting, out: Path, resume: bool) -> Report:
 
 def _words(methods: str) -> Iterator[str]:
     return (word.strip() for word in methods.split(",") if word.strip())
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputRefused(
-            f"{folder}: this folder cannot be made ({error.strerror}); give another with --out"
-        ) from error
 
 
 @contextmanager
@@ -212,14 +202,9 @@ class _Said:
 def _show(report: Report, written: tuple[Path, ...], json: bool) -> None:
     console = Console()
     if json:
-        figures = [
-            {"protocol": selection.protocol} | asdict(one)
-            for selection in report.selections
-            for one in report.figures_of(selection)
-        ]
         ablation = {row.name: row.iou for row in report.ablation}
         files = [str(path) for path in written]
-        console.print_json(data={"figures": figures, "ablation": ablation, "written": files})
+        console.print_json(data={"figures": report.rows(), "ablation": ablation, "written": files})
         return
     for selection in report.selections:
         heads = ("method", "NoI@85", "NoI@90", "≤20@85", "seconds", "flips", "far")

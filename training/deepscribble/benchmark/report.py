@@ -146,6 +146,14 @@ class Report:
             for method in selection.methods
         )
 
+    def rows(self) -> list[dict[str, Any]]:
+        """All figures, each with its protocol, as JSON has them."""
+        return [
+            {"protocol": selection.protocol} | asdict(one)
+            for selection in self.selections
+            for one in self.figures_of(selection)
+        ]
+
     def with_trials(self, trials: Iterable[Trial]) -> Report:
         """This report with further trials."""
         return replace(self, trials=(*self.trials, *trials))
@@ -161,25 +169,28 @@ class Report:
         )
 
 
+def make_folder(folder: Path) -> None:
+    """See that the folder of a run is there.
+
+    Raises:
+        OutputRefused: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputRefused(
+            f"{folder}: this folder cannot be made ({error.strerror}); give another with --out"
+        ) from error
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write `report`, and its figures for whoever reads the file, in one step.
 
     Raises:
         OutputRefused: it cannot be written.
     """
-    document = _adapter().dump_python(report, mode="json") | {
-        "figures": [
-            {"protocol": selection.protocol} | asdict(one)
-            for selection in report.selections
-            for one in report.figures_of(selection)
-        ]
-    }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputRefused(
-            f"{path.parent}: this folder cannot be made ({error.strerror}); give another with --out"
-        ) from error
+    document = _adapter().dump_python(report, mode="json") | {"figures": report.rows()}
+    make_folder(path.parent)
     write_whole(path, _laid_out(document).encode())
 
 

@@ -24,6 +24,7 @@ from deepscribble.models import (
     GUIDE_CHANNELS,
     REFINE_CHANNELS,
     Card,
+    Kind,
     Model,
     Registry,
     TrainingSet,
@@ -111,22 +112,13 @@ def train_guide(setting: Setting, target: str = "tumor") -> Card:
     chosen, _ = halves(of_target, [target])
     if not chosen:
         raise _too_few_groups()
-    card = Card(
+    card = _card(
+        setting,
         name=f"guide-{target.replace(' ', '-')}",
         kind="guide",
         channels=GUIDE_CHANNELS,
-        patch_size=GUIDE_PATCH,
-        influence_radius=0,
         target=target,
-        encoder=setting.encoder,
-        decoder_channels=DECODER,
-        mpp=MPP,
-        mean=MEAN,
-        std=STD,
-        threshold=0.5,
-        training=_sets(chosen),
-        use=USE,
-    )
+    ).model_copy(update={"training": _sets(chosen)})
     judged = load_samples([p for p in pairs if p.split == "val" and is_of(p.target, target)], MPP)
     size, seed = setting.patch or card.patch_size, setting.plan.seed
     network = _fitted(
@@ -157,24 +149,7 @@ def train_refine(setting: Setting) -> Card:
         ModelRefused: the answers became NaN, or a GuideNet is damaged.
         UnknownModel: the folder holds no GuideNet.
     """
-    card = Card(
-        name="refine",
-        kind="refine",
-        channels=REFINE_CHANNELS,
-        patch_size=REFINE_PATCH,
-        influence_radius=INFLUENCE_RADIUS,
-        field_power=FIELD_POWER,
-        residual=True,
-        target="any",
-        encoder=setting.encoder,
-        decoder_channels=DECODER,
-        mpp=MPP,
-        mean=MEAN,
-        std=STD,
-        threshold=0.5,
-        training=(),
-        use=USE,
-    )
+    card = _card(setting, name="refine", kind="refine", channels=REFINE_CHANNELS, target="any")
     return _train_on_strokes(setting, card, setting.out)
 
 
@@ -190,27 +165,38 @@ def train_ablation(setting: Setting, name: str, guides: Path) -> Card:
     """
     if name not in NETWORKS:
         raise InvalidInput("name", f"{name!r} is none of {', '.join(NETWORKS)}")
-    channels = NETWORKS[name]
-    reads_strokes = len(channels) > 4
-    card = Card(
+    card = _card(
+        setting,
         name=name if name == "interaction" else f"ablation-{name}",
         kind="ablation",
-        channels=channels,
-        patch_size=REFINE_PATCH,
-        influence_radius=INFLUENCE_RADIUS if reads_strokes else 0,
-        field_power=FIELD_POWER,
-        residual="prior" in channels,
+        channels=NETWORKS[name],
         target="any",
+    )
+    return _train_on_strokes(setting, card, guides)
+
+
+def _card(
+    setting: Setting, *, name: str, kind: Kind, channels: tuple[str, ...], target: str
+) -> Card:
+    """The card of a network to be trained: what it reads decides all in which two may differ."""
+    return Card(
+        name=name,
+        kind=kind,
         encoder=setting.encoder,
         decoder_channels=DECODER,
         mpp=MPP,
+        patch_size=GUIDE_PATCH if kind == "guide" else REFINE_PATCH,
         mean=MEAN,
         std=STD,
+        channels=channels,
         threshold=0.5,
+        influence_radius=INFLUENCE_RADIUS if len(channels) > 4 else 0,
+        field_power=1 if kind == "guide" else FIELD_POWER,
+        residual="prior" in channels,
+        target=target,
         training=(),
         use=USE,
     )
-    return _train_on_strokes(setting, card, guides)
 
 
 def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
@@ -228,15 +214,12 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
     learned = [(sample, _prior(models, sample)) for sample in _learned(chosen)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
     guessed = [(s, prior) for s in judged if (prior := _prior(models, s)) is not None]
-    begin = setting.begin
-    if begin is None and setting.encoder_weights is None:
-        begin = registry.weights(first)
     network = _fitted(
         setting,
         card,
         _patches(setting, card, learned),
         _patches(setting, card, guessed) if guessed else None,
-        begin,
+        registry.weights(first) if setting.encoder_weights is None else None,
     )
     if guessed:
         metrics = refine_metrics(Model(card, network, device), *zip(*guessed, strict=True))
@@ -273,16 +256,16 @@ def _fitted(
     card: Card,
     patches: GuidePatches | RefinePatches,
     judged: GuidePatches | RefinePatches | None,
-    begin: Path | None,
+    otherwise: Path | None,
 ) -> torch.nn.Module:
-    """A network for `card`, begun as the setting says and fitted."""
+    """A network for `card`, begun as the setting says, or else from `otherwise`, and fitted."""
     logger.info("%s: %d images to learn from", card.name, sum(t.images for t in card.training))
     torch.manual_seed(setting.plan.seed)
     try:
         network = build_network(card)
     except KeyError as error:
         raise InvalidInput("encoder", str(error.args[0])) from error
-    begin = setting.begin or begin
+    begin = setting.begin or otherwise
     if begin is not None:
         begin_from(network, read_weights(begin))
     if setting.encoder_weights is not None:
