@@ -98,7 +98,6 @@ def untrained_rivals(tmp_path_factory: pytest.TempPathFactory, interaction_card:
             "name": name,
             "channels": channels,
             "influence_radius": 40.0 if len(channels) > 4 else 0.0,
-            "residual": "prior" in channels,
         }
         card = interaction_card.model_copy(update=differs)
         save_model(folder, build_network(card), card)

@@ -11,7 +11,7 @@ from deepscribble.models import Card, build_network
 
 @pytest.fixture
 def card(refine_card: Card) -> Card:
-    return refine_card.model_copy(update={"encoder": "mobilenet_v2", "residual": True})
+    return refine_card.model_copy(update={"encoder": "mobilenet_v2"})
 
 
 @pytest.fixture

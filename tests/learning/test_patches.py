@@ -10,6 +10,7 @@ from deepscribble.learning.patches import (
     Deck,
     GuidePatches,
     Numbers,
+    Priors,
     RefinePatches,
     next_round,
 )
@@ -34,7 +35,7 @@ def samples(folder: Path):
 
 @pytest.fixture
 def refine_patches(samples, small_refine: Card) -> RefinePatches:
-    priors = [np.full(sample.truth.shape, 0.2, dtype=np.float32) for sample in samples]
+    priors = [Priors((np.full(s.truth.shape, 0.2, dtype=np.float32),)) for s in samples]
     return RefinePatches(samples, priors, small_refine, 96, seed=3)
 
 
@@ -91,7 +92,7 @@ def test_an_ablation_reads_its_channels_only(samples, small_refine: Card, channe
             "influence_radius": 40.0 if reads_strokes else 0.0,
         }
     )
-    priors = [np.full(sample.truth.shape, 0.2, dtype=np.float32) for sample in samples]
+    priors = [Priors((np.full(s.truth.shape, 0.2, dtype=np.float32),)) for s in samples]
     patches = RefinePatches(samples, priors, card, 96, seed=3)
     batch = next(iter(DataLoader([patches[number] for number in range(3)], batch_size=3)))
     assert batch.inputs.shape == (3, len(channels), 96, 96)
@@ -108,7 +109,7 @@ def test_an_ablation_reads_its_channels_only(samples, small_refine: Card, channe
 
 
 def test_some_patches_change_inside_for_outside(samples, small_refine: Card) -> None:
-    sure = [sample.truth.astype(np.float32) for sample in samples]
+    sure = [Priors((sample.truth.astype(np.float32),)) for sample in samples]
     patches = RefinePatches(samples, sure, small_refine, 96, seed=0)
     inside, light = [], []
     for number in range(60):

@@ -9,7 +9,7 @@ from deepscribble.engine import Engine
 from deepscribble.errors import InvalidInput, UnknownModel
 from deepscribble.learning import Plan, Setting, train_ablation, train_guide, train_refine
 from deepscribble.learning.training import NETWORKS, begin_from
-from deepscribble.models import REFINE_CHANNELS, Correction, Registry
+from deepscribble.models import REFINE_CHANNELS, Registry, TwoScales
 
 BLINK = Plan(minutes=1e-4, batch=2, device="cpu")
 
@@ -52,7 +52,7 @@ def test_ablations_are_trained_alike_but_for_what_they_read(
         cards = Registry(rivals.out).cards()
         (card,) = (card for card in cards if card.name.removeprefix("ablation-") == name)
         assert card.channels == channels
-        assert card.residual == ("prior" in channels)
+        assert card.downsample == 2
         assert sum(entry.images for entry in card.training) == 3
     with pytest.raises(InvalidInput, match="i, i-p, i-p-s, i-p-d, interaction"):
         train_ablation(rivals, "p-d", setting.out)
@@ -73,7 +73,7 @@ def test_unknown_target_encoder_and_patch_are_named(setting: Setting) -> None:
         train_guide(setting, "liver")
     with pytest.raises(InvalidInput, match="no-such-net"):
         train_guide(replace(setting, encoder="no-such-net"))
-    with pytest.raises(InvalidInput, match="multiple of 32"):
+    with pytest.raises(InvalidInput, match="multiple of 64"):
         replace(setting, patch=100)
 
 
@@ -97,7 +97,8 @@ def test_refine_begins_with_what_guide_knows() -> None:
     guide = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 1, 1))
     refine = torch.nn.Sequential(torch.nn.Conv2d(6, 4, 3), torch.nn.Conv2d(4, 1, 1))
     own = refine[0].weight[:, 3:].clone()
-    begin_from(Correction(refine, REFINE_CHANNELS), guide.state_dict())
+    network = TwoScales(refine, REFINE_CHANNELS, 2)
+    begin_from(network, guide.state_dict())
     assert torch.equal(refine[0].weight[:, :3], guide[0].weight)
     assert torch.equal(refine[0].weight[:, 3:], own)
     assert torch.equal(refine[1].weight, guide[1].weight)

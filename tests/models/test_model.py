@@ -8,7 +8,7 @@ CPU = torch.device("cpu")
 
 def test_folding_batch_norms_changes_no_answer_and_not_the_network(refine_card: Card) -> None:
     torch.manual_seed(0)
-    card = refine_card.model_copy(update={"encoder": "mobilenet_v2", "residual": True})
+    card = refine_card.model_copy(update={"encoder": "mobilenet_v2"})
     network = build_network(card)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

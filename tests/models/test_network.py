@@ -8,7 +8,7 @@ from deepscribble.models import (
     REFINE_CHANNELS,
     STROKE_CHANNELS,
     Card,
-    Correction,
+    TwoScales,
     build_network,
     input_channels,
 )
@@ -50,8 +50,8 @@ def test_what_is_read_must_be_given(refine_card: Card) -> None:
 
 
 def test_a_correction_of_nothing_is_the_prior(refine_card: Card) -> None:
-    network = build_network(refine_card.model_copy(update={"residual": True})).eval()
-    assert isinstance(network, Correction)
+    network = build_network(refine_card).eval()
+    assert isinstance(network, TwoScales)
     torch.nn.init.zeros_(network.head[-1].weight)
     torch.nn.init.zeros_(network.head[-1].bias)
     inputs = torch.rand(1, 6, 64, 64)
@@ -60,14 +60,29 @@ def test_a_correction_of_nothing_is_the_prior(refine_card: Card) -> None:
     assert torch.allclose(answer[:, 0], inputs[:, 3].clamp(0.02, 0.98), atol=1e-5)
 
 
-@pytest.mark.parametrize("channels", ABLATIONS[1:4], ids="+".join)
-def test_every_network_that_corrects_runs(refine_card: Card, channels) -> None:
-    card = refine_card.model_copy(
-        update={"kind": "ablation", "channels": channels, "residual": True}
-    )
+@pytest.mark.parametrize("downsample", [1, 2])
+@pytest.mark.parametrize("channels", ABLATIONS, ids="+".join)
+def test_every_network_that_is_compared_runs(refine_card: Card, channels, downsample) -> None:
+    differs = {"kind": "ablation", "channels": channels, "downsample": downsample}
+    card = refine_card.model_copy(update=differs)
     with torch.no_grad():
-        logits = build_network(card).eval()(torch.rand(2, len(channels), 64, 96))
-    assert logits.shape == (2, 1, 64, 96)
+        logits = build_network(card).eval()(torch.rand(2, len(channels), 64, 128))
+    assert logits.shape == (2, 1, 64, 128)
+
+
+def test_a_reduced_network_still_answers_to_single_pixels(refine_card: Card) -> None:
+    torch.manual_seed(0)
+    network = build_network(refine_card.model_copy(update={"downsample": 2})).eval()
+    inputs = torch.rand(1, 6, 64, 64)
+    moved = inputs.clone()
+    # Two neighbours within a square that the U-Net sees as one change places.
+    moved[..., 32, 32], moved[..., 32, 33] = inputs[..., 32, 33], inputs[..., 32, 32]
+    with torch.no_grad():
+        difference = (network(moved) - network(inputs)).abs()[0, 0]
+    assert difference[32, 32] > 1e-4
+    # The head's two convolutions reach two pixels; nothing else may differ.
+    difference[30:36, 30:36] = 0
+    assert difference.max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -75,14 +90,7 @@ def test_every_network_that_corrects_runs(refine_card: Card, channels) -> None:
     [
         ({"channels": REFINE_CHANNELS[:4]}, "a model of kind refine reads"),
         ({"kind": "ablation", "channels": REFINE_CHANNELS[:4]}, "influence_radius"),
-        (
-            {
-                "kind": "ablation",
-                "channels": (*REFINE_CHANNELS[:3], *REFINE_CHANNELS[4:]),
-                "residual": True,
-            },
-            "residual needs",
-        ),
+        ({"downsample": 2, "patch_size": 96}, "patch_size must be a multiple of 64"),
         ({"field_power": 0}, "field_power"),
     ],
 )

@@ -14,8 +14,6 @@ from deepscribble.raster import Window
 OVERLAP = 0.25
 """Share of a tile that its neighbour covers too."""
 
-_MULTIPLE = 32
-
 
 def cover(area: Window, shape: tuple[int, int], patch: int) -> list[Window]:
     """Tiles of at most `patch` pixels a side that cover `area`, inside an array of `shape`.
@@ -62,15 +60,15 @@ def predict(
     """
     for first in range(0, len(tiles), batch_size):
         group = tiles[first : first + batch_size]
-        batch = np.stack([_padded(stack(tile)) for tile in group])
+        batch = np.stack([_padded(stack(tile), model.card.multiple) for tile in group])
         for tile, probability in zip(group, model.predict(batch), strict=True):
             yield tile, probability[: tile.height, : tile.width]
 
 
-def _padded(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mirror the lower and right borders until both sides are multiples of 32."""
+def _padded(channels: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
+    """Mirror the lower and right borders until both sides are multiples of `multiple`."""
     rows, columns = channels.shape[1:]
-    below, right = -rows % _MULTIPLE, -columns % _MULTIPLE
+    below, right = -rows % multiple, -columns % multiple
     if not below and not right:
         return channels
     return np.pad(channels, ((0, 0), (0, below), (0, right)), mode="symmetric")

@@ -13,7 +13,7 @@ from deepscribble.models.card import (
 from deepscribble.models.device import choose_device, describe
 from deepscribble.models.model import Model
 from deepscribble.models.network import (
-    Correction,
+    TwoScales,
     admit_torchvision,
     build_network,
     input_channels,
@@ -28,11 +28,11 @@ __all__ = [
     "SHIPPED",
     "STROKE_CHANNELS",
     "Card",
-    "Correction",
     "Kind",
     "Model",
     "Registry",
     "TrainingSet",
+    "TwoScales",
     "admit_torchvision",
     "build_network",
     "choose_device",

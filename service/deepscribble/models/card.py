@@ -58,7 +58,7 @@ class Card(BaseModel):
         influence_radius: How far a stroke reaches, model pixels; 0 for what reads no strokes.
         field_power: The network reads the distance fields raised to this power: the higher, the
             more the pixels next to a stroke stand out.
-        residual: Whether the network's output is a correction, added to the prior's logit.
+        downsample: By how much the U-Net of a network that is no guide reduces what it reads.
         target: What counts as inside, e.g. "tumor".
         training: The data sets and their licences.
         use: What the weights may be used for.
@@ -80,12 +80,17 @@ class Card(BaseModel):
     threshold: float = Field(gt=0, lt=1)
     influence_radius: float = Field(ge=0, le=512)
     field_power: int = Field(default=1, ge=1, le=8)
-    residual: bool = False
+    downsample: int = Field(default=1, ge=1, le=4)
     target: str
     training: tuple[TrainingSet, ...]
     use: str
     metrics: dict[str, float] = Field(default_factory=dict)
     digest: str = Field(default="", pattern=r"^(sha256:[0-9a-f]{64})?$")
+
+    @property
+    def multiple(self) -> int:
+        """The network takes inputs whose sides are multiples of this: it halves five times."""
+        return 32 * self.downsample
 
     @model_validator(mode="after")
     def _agrees_with_its_kind(self) -> Card:
@@ -99,8 +104,10 @@ class Card(BaseModel):
             raise ValueError(f"a model of kind {self.kind} reads the channels {lists}")
         if (self.influence_radius > 0) != (len(self.channels) > 4):
             raise ValueError("influence_radius is over 0 for a model that reads strokes, else 0")
-        if self.residual and "prior" not in self.channels:
-            raise ValueError("residual needs the channel prior")
+        if self.kind == "guide" and self.downsample > 1:
+            raise ValueError("downsample is 1 for a guide")
+        if self.patch_size % self.multiple:
+            raise ValueError(f"patch_size must be a multiple of {self.multiple}")
         if any(value <= 0 for value in self.std):
             raise ValueError("std must be over 0")
         return self

@@ -48,7 +48,7 @@ class Model:
         """Probabilities of inputs as `input_channels` stacks them.
 
         Args:
-            batch: (N, C, H, W) float32; H and W multiples of 32.
+            batch: (N, C, H, W) float32; H and W multiples of `card.multiple`.
 
         Returns:
             (N, H, W) float32 in [0, 1]; the same input gives the same output on the same device.

@@ -19,49 +19,68 @@ _UNSURE = 0.02
 """A prior is taken for no surer than this of either answer when a network corrects its logit."""
 
 _FEATURES = 8
-"""Channels that a U-Net hands to the head of a `Correction`."""
+"""Channels that a U-Net hands to the head of `TwoScales`."""
+
+_WIDTH = 16
+"""Channels within that head."""
 
 _SHARP = 8
 """The head also reads the fields raised to this further power: a stroke's next few pixels."""
 
 
-class Correction(torch.nn.Module):
-    """A U-Net that corrects the prior: its output is added to the prior's logit.
+class TwoScales(torch.nn.Module):
+    """A U-Net on reduced inputs, then a small head at full resolution.
 
-    Where the network has nothing to say the prior stays, so a good one is not spoiled. A U-Net
-    sees its inputs at half resolution and coarser; a small head at full resolution reads prior and
-    strokes once more, so that corrections end where strokes and outline lie, to the pixel.
+    The U-Net sees far at little cost; the head reads pixels, prior and strokes once more, so that
+    the answer ends where strokes and edges lie, to the pixel. Where there is a prior, the answer
+    is a correction added to its logit: what nobody speaks of stays as good as it was.
 
     Args:
         unet: (N, C, H, W) → (N, `_FEATURES`, H, W).
         channels: The card's.
+        downsample: By how much the U-Net's inputs are reduced.
     """
 
-    def __init__(self, unet: torch.nn.Module, channels: Sequence[str]) -> None:
+    def __init__(self, unet: torch.nn.Module, channels: Sequence[str], downsample: int) -> None:
         super().__init__()
         self.unet = unet
-        self._prior = channels.index("prior")
-        self._strokes = len(channels) - self._prior - 1
-        width = _FEATURES + 1 + 2 * self._strokes
+        self._downsample = downsample
+        self._prior = channels.index("prior") if "prior" in channels else None
+        self._strokes = 2 if len(channels) > 4 else 0
         self.head = torch.nn.Sequential(
-            torch.nn.Conv2d(width, 2 * _FEATURES, 3, padding=1),
+            torch.nn.Conv2d(_FEATURES + len(channels) + self._strokes, _WIDTH, 3, padding=1),
             torch.nn.ReLU(),
-            torch.nn.Conv2d(2 * _FEATURES, 1, 3, padding=1),
+            torch.nn.Conv2d(_WIDTH, 1, 3, padding=1),
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) → logits (N, 1, H, W) float32."""
-        known = inputs[:, self._prior :]
-        sharp = known[:, 1:] ** _SHARP
-        correction: torch.Tensor = self.head(torch.cat([self.unet(inputs), known, sharp], dim=1))
-        prior = known[:, :1].float().clamp(_UNSURE, 1 - _UNSURE)
-        return torch.logit(prior) + correction.float()
+        return self.finished(self.unet(self.reduced(inputs)), inputs)
+
+    def reduced(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the U-Net reads: the mean over squares of pixels."""
+        if self._downsample == 1:
+            return inputs
+        return torch.nn.functional.avg_pool2d(inputs, self._downsample)
+
+    def finished(self, features: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+        """The answer to `inputs` from what the U-Net made of them."""
+        if self._downsample > 1:
+            features = torch.nn.functional.interpolate(
+                features, scale_factor=self._downsample, mode="bilinear"
+            )
+        sharp = inputs[:, inputs.shape[1] - self._strokes :] ** _SHARP
+        answer: torch.Tensor = self.head(torch.cat([features, inputs, sharp], dim=1)).float()
+        if self._prior is None:
+            return answer
+        prior = inputs[:, self._prior : self._prior + 1].float()
+        return torch.logit(prior.clamp(_UNSURE, 1 - _UNSURE)) + answer
 
 
 def build_network(card: Card) -> torch.nn.Module:
     """The network of a card, with random weights: (N, C, H, W) → logits (N, 1, H, W).
 
-    A U-Net, within a `Correction` where the card says `residual`. H and W are multiples of 32.
+    GuideNet is a U-Net, all others are `TwoScales`. H and W are multiples of `card.multiple`.
     """
     admit_torchvision()
     import segmentation_models_pytorch as smp
@@ -70,12 +89,12 @@ def build_network(card: Card) -> torch.nn.Module:
         encoder_name=card.encoder,
         encoder_weights=None,
         in_channels=len(card.channels),
-        classes=_FEATURES if card.residual else 1,
+        classes=1 if card.kind == "guide" else _FEATURES,
         decoder_channels=card.decoder_channels,
     )
-    if card.residual:
-        return Correction(unet, card.channels)
-    return cast(torch.nn.Module, unet)
+    if card.kind == "guide":
+        return cast(torch.nn.Module, unet)
+    return TwoScales(unet, card.channels, card.downsample)
 
 
 def input_channels(

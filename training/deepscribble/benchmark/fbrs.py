@@ -21,7 +21,7 @@ class FBRS(Refinement):
     """Scales and shifts the features between two blocks of the U-Net's decoder.
 
     Args:
-        interaction: The network, a plain U-Net.
+        interaction: The network.
         blocks: Blocks of the decoder that come before the layer: 3 for that of f-BRS-C, at a
             quarter of the resolution, 0 for the encoder's last features, as in f-BRS-A.
     """
@@ -34,19 +34,21 @@ class FBRS(Refinement):
 
     def opened(self, inputs: torch.Tensor) -> tuple[Predict, int]:
         """The network up to the layer runs once, the rest at every step of the search."""
-        network, depth = self.interaction.network, len(self.interaction.network.decoder.blocks)
+        network, unet = self.interaction.network, self.interaction.network.unet
+        depth = len(unet.decoder.blocks)
         with torch.no_grad():
-            features = network.encoder(inputs)
-            layer = network.decoder.center(features[-1])
-            layer = _decoded(network.decoder, features, layer, range(self._blocks))
+            features = unet.encoder(network.reduced(inputs))
+            layer = unet.decoder.center(features[-1])
+            layer = _decoded(unet.decoder, features, layer, range(self._blocks))
         channels = layer.shape[1]
 
         def predict(variables: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             scale, shift = variables.reshape(2, 1, channels, 1, 1)
             cost = scale.square().sum() + _SHIFT_COST * shift.square().sum()
             changed = layer * (1 + scale) + shift
-            decoded = _decoded(network.decoder, features, changed, range(self._blocks, depth))
-            return network.segmentation_head(decoded), CHANGE_COST * cost
+            decoded = _decoded(unet.decoder, features, changed, range(self._blocks, depth))
+            answer = network.finished(unet.segmentation_head(decoded), inputs)
+            return answer, CHANGE_COST * cost
 
         return predict, 2 * channels
 

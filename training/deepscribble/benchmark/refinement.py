@@ -35,9 +35,6 @@ INTERACTION = "interaction"
 CHANGE_COST = 1e-3
 """What the sum of the squared variables costs, beside the error on the strokes."""
 
-_MULTIPLE = 32
-"""The network halves its input five times."""
-
 Predict = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """Variables (V,) → logits (1, 1, H, W), and what the variables cost."""
 
@@ -82,14 +79,15 @@ class Interaction:
         return cls(card, rivals.network(card), choose_device(device))
 
     def inputs(self, rgb: NDArray[np.uint8], labels: NDArray[np.uint8]) -> torch.Tensor:
-        """What the network reads, (1, 5, H, W), mirrored to sides that are multiples of 32.
+        """What the network reads, (1, 5, H, W), mirrored to sides that it can take.
 
         Args:
             rgb: (rows, columns, 3) uint8.
             labels: (rows, columns) of `Label` values, the strokes as drawn.
         """
         channels = input_channels(self.card, rgb, None, *fields_of(self.card, labels))
-        padded = np.pad(channels, ((0, 0), *_margins(labels)), mode="symmetric")
+        below, right = (-side % self.card.multiple for side in labels.shape)
+        padded = np.pad(channels, ((0, 0), (0, below), (0, right)), mode="symmetric")
         return torch.from_numpy(padded[None]).to(
             device=self.device, memory_format=torch.channels_last
         )
@@ -181,9 +179,9 @@ class Search:
         self._shape = labels.shape
         self._threshold = threshold
         self._device = device
-        padded = torch.from_numpy(np.pad(labels, _margins(labels))).to(device)
-        self._inside = padded == Label.FOREGROUND.value
-        self._outside = padded == Label.BACKGROUND.value
+        drawn = torch.from_numpy(labels).to(device)
+        self._inside = drawn == Label.FOREGROUND.value
+        self._outside = drawn == Label.BACKGROUND.value
         self._best: _Best | None = None
 
     def run(self, variables: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -201,8 +199,7 @@ class Search:
     def answer(self) -> NDArray[np.float32]:
         """The probability of least loss that was met, (rows, columns) float32."""
         assert self._best is not None
-        rows, columns = self._shape
-        best: NDArray[np.float32] = self._best.probability[:rows, :columns].cpu().numpy()
+        best: NDArray[np.float32] = self._best.probability.cpu().numpy()
         return best
 
     def _step(self, values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -218,7 +215,8 @@ class Search:
     def _look(self, variables: torch.Tensor) -> tuple[torch.Tensor, bool]:
         """The loss at `variables`, and whether it is good enough there."""
         logits, cost = self._predict(variables)
-        probability = torch.sigmoid(logits.float())[0, 0]
+        rows, columns = self._shape
+        probability = torch.sigmoid(logits.float())[0, 0, :rows, :columns]
         missed = _mean_square(1 - probability[self._inside])
         loss = missed + _mean_square(probability[self._outside]) + cost
         if self._best is None or loss.item() < self._best.loss:
@@ -236,9 +234,3 @@ class Search:
 def _mean_square(error: torch.Tensor) -> torch.Tensor:
     """The mean of the squares; 0 of nothing."""
     return error.square().sum() / max(1, error.numel())
-
-
-def _margins(labels: NDArray[np.uint8]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Pixels to add above and below, left and right, so that the network can halve them."""
-    rows, columns = labels.shape
-    return (0, -rows % _MULTIPLE), (0, -columns % _MULTIPLE)

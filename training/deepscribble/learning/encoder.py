@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from deepscribble.errors import InvalidInput
-from deepscribble.models import Correction
+from deepscribble.models import TwoScales
 
 Weights = dict[str, torch.Tensor]
 
@@ -74,7 +74,7 @@ def load_encoder(network: torch.nn.Module, path: Path) -> None:
 
 def unet(network: torch.nn.Module) -> torch.nn.Module:
     """The U-Net of a network that `models.build_network` made."""
-    return network.unet if isinstance(network, Correction) else network
+    return network.unet if isinstance(network, TwoScales) else network
 
 
 @torch.no_grad()

@@ -146,7 +146,8 @@ def _run(model: Model, inputs: Field) -> Field:
     """Probability of a whole image of any size, reflected to what the network can take."""
     rows, columns = inputs.shape[1:]
     down, across = (
-        max(model.card.patch_size, -(-side // 32) * 32) - side for side in (rows, columns)
+        max(model.card.patch_size, -(-side // model.card.multiple) * model.card.multiple) - side
+        for side in (rows, columns)
     )
     padded = [
         cv2.copyMakeBorder(channel, 0, down, 0, across, cv2.BORDER_REFLECT_101)

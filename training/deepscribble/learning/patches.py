@@ -31,8 +31,11 @@ _ANYWHERE = 0.15
 _ALL = 0.4
 """Share of RefineNet's patches with strokes all over; the others have one to four."""
 
-_GUIDED = 0.6
-"""Share of the patches whose first guess is GuideNet's own, where there is one."""
+_GUIDED = 0.5
+"""Share of the patches whose first guess is a GuideNet's own, where there is one."""
+
+_FOREIGN = 0.2
+"""Share of those whose GuideNet is one for another target: what it guesses is honest and poor."""
 
 _SWAPPED = 0.15
 """Share of RefineNet's patches in which inside and outside change places: it follows strokes,
@@ -60,6 +63,18 @@ class Lesson(NamedTuple):
     reach: torch.Tensor
     labels: torch.Tensor
     number: int | torch.Tensor
+
+
+class Priors(NamedTuple):
+    """First guesses at one image, each of its size, probabilities in [0, 1].
+
+    Attributes:
+        own: Of GuideNets for the image's target.
+        foreign: Of the others.
+    """
+
+    own: tuple[Field, ...] = ()
+    foreign: tuple[Field, ...] = ()
 
 
 class Numbers(Sampler[int]):
@@ -140,7 +155,7 @@ class RefinePatches(Dataset[Lesson]):
 
     Args:
         samples: Images that no GuideNet has learned from.
-        priors: GuideNet's probability on each, of its size; None where no GuideNet has its target.
+        priors: What GuideNets guess at each.
         card: Its channels say what the network reads.
         size: Side of a patch, model pixels.
         seed: All chance hangs on this and the patch's number.
@@ -149,7 +164,7 @@ class RefinePatches(Dataset[Lesson]):
     def __init__(
         self,
         samples: Sequence[Sample],
-        priors: Sequence[Field | None],
+        priors: Sequence[Priors],
         card: Card,
         size: int,
         seed: int,
@@ -195,10 +210,11 @@ class RefinePatches(Dataset[Lesson]):
         )
 
     def _prior(
-        self, guided: Field | None, at: Place, truth: NDArray[np.bool_], rng: np.random.Generator
+        self, priors: Priors, at: Place, truth: NDArray[np.bool_], rng: np.random.Generator
     ) -> Field:
-        if guided is not None and rng.random() < _GUIDED:
-            return cut(guided, at)
+        guesses = priors.foreign if rng.random() < _FOREIGN else priors.own
+        if guesses and rng.random() < _GUIDED:
+            return cut(guesses[int(rng.integers(len(guesses)))], at)
         return spoiled(truth, rng)
 
 

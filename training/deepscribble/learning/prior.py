@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
 
+_USELESS = 0.15
+"""Share of the guesses that say the same everywhere, as on tissue that no GuideNet knows."""
+
 _GOOD = 0.15
 """Share of the guesses that are only unsure, not wrong."""
 
@@ -29,7 +32,7 @@ def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
         Probability, (rows, columns) float32 in [0, 1].
     """
     rows, columns = truth.shape
-    if rng.random() < 0.05:
+    if rng.random() < _USELESS:
         return np.full((rows, columns), rng.uniform(0.0, 1.0), dtype=np.float32)
     guess: Field = truth.astype(np.float32)
     # A good guess is met too, and shall be kept.

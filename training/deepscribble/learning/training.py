@@ -8,16 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
-from deepscribble.learning.encoder import load_encoder, read_weights, recalibrate, unet
+from deepscribble.learning.encoder import load_encoder, read_weights, recalibrate
 from deepscribble.learning.evaluate import first_guess, guide_metrics, refine_metrics
 from deepscribble.learning.fitting import Plan, fit
 from deepscribble.learning.manifest import Pair, halves, is_of, read_manifest
-from deepscribble.learning.patches import GuidePatches, RefinePatches
+from deepscribble.learning.patches import GuidePatches, Priors, RefinePatches
 from deepscribble.learning.sample import Sample, check_masks, load_samples
 from deepscribble.models import (
     ABLATIONS,
@@ -44,6 +42,7 @@ GUIDE_PATCH = 256
 REFINE_PATCH = 384
 INFLUENCE_RADIUS = 128.0
 FIELD_POWER = 3
+DOWNSAMPLE = 2
 MEAN = STD = (0.5, 0.5, 0.5)
 """Images are read as values from -1 to 1, as the encoders trained on ImageNet want them."""
 
@@ -82,8 +81,8 @@ class Setting:
     resume: bool = False
 
     def __post_init__(self) -> None:
-        if self.patch is not None and (self.patch < 64 or self.patch % 32):
-            raise InvalidInput("patch", f"{self.patch} is not a multiple of 32 that is at least 64")
+        if self.patch is not None and (self.patch < 64 or self.patch % 64):
+            raise InvalidInput("patch", f"{self.patch} is not a multiple of 64")
 
 
 def train_guide(setting: Setting, target: str = "tumor") -> Card:
@@ -192,7 +191,7 @@ def _card(
         threshold=0.5,
         influence_radius=INFLUENCE_RADIUS if len(channels) > 4 else 0,
         field_power=1 if kind == "guide" else FIELD_POWER,
-        residual="prior" in channels,
+        downsample=1 if kind == "guide" else DOWNSAMPLE,
         target=target,
         training=(),
         use=USE,
@@ -211,9 +210,9 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
     if not chosen:
         raise _too_few_groups()
     card = card.model_copy(update={"training": _sets(chosen)})
-    learned = [(sample, _prior(models, sample)) for sample in _learned(chosen)]
+    learned = [(sample, _priors(models, sample)) for sample in _learned(chosen)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
-    guessed = [(s, prior) for s in judged if (prior := _prior(models, s)) is not None]
+    guessed = [(s, priors) for s in judged if (priors := _priors(models, s)).own]
     network = _fitted(
         setting,
         card,
@@ -222,7 +221,11 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
         registry.weights(first) if setting.encoder_weights is None else None,
     )
     if guessed:
-        metrics = refine_metrics(Model(card, network, device), *zip(*guessed, strict=True))
+        metrics = refine_metrics(
+            Model(card, network, device),
+            [sample for sample, _ in guessed],
+            [priors.own[0] for _, priors in guessed],
+        )
         card = card.model_copy(update={"metrics": metrics})
     return save_model(setting.out, network, card)
 
@@ -234,16 +237,20 @@ def _learned(pairs: Sequence[Pair]) -> tuple[Sample, ...]:
     return samples
 
 
-def _prior(guides: Sequence[Model], sample: Sample) -> NDArray[np.float32] | None:
-    """The guess of the GuideNet of a sample's target; None where there is none."""
-    for guide in guides:
-        if is_of(sample.pair.target, guide.card.target):
-            return first_guess(guide, sample.rgb)
-    return None
+def _priors(guides: Sequence[Model], sample: Sample) -> Priors:
+    """What each GuideNet makes of a sample."""
+    guesses = [
+        (is_of(sample.pair.target, guide.card.target), first_guess(guide, sample.rgb))
+        for guide in guides
+    ]
+    return Priors(
+        tuple(guess for own, guess in guesses if own),
+        tuple(guess for own, guess in guesses if not own),
+    )
 
 
 def _patches(
-    setting: Setting, card: Card, guessed: Sequence[tuple[Sample, NDArray[np.float32] | None]]
+    setting: Setting, card: Card, guessed: Sequence[tuple[Sample, Priors]]
 ) -> RefinePatches:
     """Patches of samples and their priors."""
     samples, priors = zip(*guessed, strict=True)
@@ -281,9 +288,9 @@ def begin_from(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) ->
     Tensors of the same name and shape are taken over; of the first convolution, that reads more
     channels, the part for red, green and blue. Another encoder leaves `network` mostly as it is.
     """
-    own = unet(network).state_dict()
+    own = network.state_dict()
     for name, value in weights.items():
-        mine = own.get(name.removeprefix("unet."))
+        mine = own.get(name, own.get(f"unet.{name}"))
         if mine is None or mine.shape[:1] != value.shape[:1] or mine.dim() != value.dim():
             continue
         if mine.shape == value.shape:
