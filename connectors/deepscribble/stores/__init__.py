@@ -6,10 +6,11 @@ from deepscribble.stores.annotations import (
     to_geojson,
     write_annotations,
 )
+from deepscribble.stores.areas import read_polygons
 from deepscribble.stores.classes import BACKGROUND, FOREGROUND, StrokeClasses
 from deepscribble.stores.features import Feature, read_features
 from deepscribble.stores.output import check_writable, write_whole
-from deepscribble.stores.strokes import StrokeFile, read_polygons, read_strokes
+from deepscribble.stores.strokes import StrokeFile, read_strokes
 
 __all__ = [
     "BACKGROUND",
