@@ -71,7 +71,7 @@ def to_result(polygon: Polygon, class_name: str, origin: Mapping[str, str]) -> R
         origin: Its metadata, as `provenance` gives it.
     """
     metadata = {**origin, SHAPE: describe(shape_of(polygon))}
-    return Result(_id_of(polygon, class_name), class_name, polygon, metadata)
+    return Result(polygon_id(polygon, class_name), class_name, polygon, metadata)
 
 
 def to_feature(result: Result) -> dict[str, Any]:
@@ -134,7 +134,8 @@ def _closed(ring: NDArray[Any]) -> list[list[float]]:
     return [*points, points[0]]
 
 
-def _id_of(polygon: Polygon, class_name: str) -> str:
+def polygon_id(polygon: Polygon, class_name: str) -> str:
+    """The id of a polygon's annotation: a UUID that follows from class and vertices alone."""
     digest = hashlib.sha256(class_name.encode())
     for ring in polygon.rings:
         digest.update(len(ring).to_bytes(8, "little") + ring.astype("<f8").tobytes())

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from deepscribble.geometry import Stroke, Warning
 from deepscribble.stores.classes import StrokeClasses
-from deepscribble.stores.features import read_features
+from deepscribble.stores.features import parse_features, read_bytes
 from deepscribble.stores.sorting import ignored_warning, sort_features
 from deepscribble.stores.store import Query
 
@@ -48,12 +48,23 @@ def read_strokes(
     Raises:
         InvalidInput: not GeoJSON, or a stroke whose geometry or width is none; the message names
             the file and the feature.
-        LimitExceeded: the file is over the limit of `read_features`.
+        LimitExceeded: the file is over the limit of `read_bytes`.
     """
-    found = sort_features(read_features(path), Query(classes, (), width), str(path))
+    return parse_strokes(read_bytes(path), str(path), classes, width=width)
+
+
+def parse_strokes(
+    data: bytes,
+    name: str,
+    classes: StrokeClasses = StrokeClasses(),  # noqa: B008 - frozen
+    *,
+    width: float = 1.0,
+) -> StrokeFile:
+    """Strokes of GeoJSON that is no file; `name` is what errors call it, else as `read_strokes`."""
+    found = sort_features(parse_features(data, name), Query(classes, (), width), name)
     ignored, warnings = dict(found.ignored), found.warnings
     if found.formers:
         reason = "made by DeepScribble"
         ignored[reason] = len(found.formers)
-        warnings += (ignored_warning(str(path), reason, len(found.formers)),)
+        warnings += (ignored_warning(name, reason, len(found.formers)),)
     return StrokeFile(found.strokes, MappingProxyType(ignored), warnings)
