@@ -20,7 +20,7 @@ def edit_features(text: str, changed: Mapping[int, str | None], added: Sequence[
     """Replace, drop and append features.
 
     Args:
-        text: GeoJSON that `parse_features` has accepted, without a byte order mark: a
+        text: GeoJSON in which `parse_features` found features, without a byte order mark: a
             FeatureCollection, a list of features, or one feature, which becomes a collection.
         changed: The new text of a feature by its index; None drops it.
         added: Texts of features to append.

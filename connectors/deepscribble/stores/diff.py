@@ -39,8 +39,9 @@ def plan_edit(
     free = [former for former in due if not former.stays]
     covered = {
         at
-        for at, _, area in _overlaps(wanted, fixed)
-        if area >= SAME_OBJECT * shape_of(wanted[at].polygon).area
+        for at, former, area in _overlaps(wanted, fixed)
+        if fixed[former].class_name == wanted[at].class_name
+        and area >= SAME_OBJECT * shape_of(wanted[at].polygon).area
     }
     drawn = [result for at, result in enumerate(wanted) if at not in covered]
     heirs = _pair(drawn, free)

@@ -159,7 +159,8 @@ def read_features(path: str | os.PathLike[str]) -> tuple[Feature, ...]:
         InvalidInput: missing, empty, not JSON or not GeoJSON; the message names the file.
         LimitExceeded: over `MAX_BYTES`.
     """
-    return parse_features(read_bytes(path), str(path))
+    name = str(path)
+    return parse_features(parse_json(read_bytes(path), name), name)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -183,11 +184,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InvalidInput(str(path), f"the file cannot be read ({reason})") from error
 
 
-def parse_features(data: bytes, name: str) -> tuple[Feature, ...]:
-    """Features of the content of a GeoJSON file; `name` is what errors call it.
+def parse_json(data: bytes, name: str) -> Any:
+    """The JSON value of a file's content; `name` is what errors call the file.
 
     Raises:
-        InvalidInput: empty, not JSON or not GeoJSON.
+        InvalidInput: empty, not text in UTF-8, or not JSON.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -197,16 +198,29 @@ def parse_features(data: bytes, name: str) -> tuple[Feature, ...]:
         raise InvalidInput(name, "the file is empty; export the strokes from QuPath again")
     try:
         # Not only text that is no JSON: a number may have more digits than Python reads.
-        document = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(name, f"the file is not JSON ({error})") from error
+
+
+def parse_features(document: Any, name: str) -> tuple[Feature, ...]:
+    """Features of a JSON value: a FeatureCollection, a list of features, or one feature.
+
+    Raises:
+        InvalidInput: not GeoJSON; the message names `name` and the feature.
+    """
     return tuple(
         _feature(entry, f"{name}: feature {index}")
-        for index, entry in enumerate(_entries(document, name))
+        for index, entry in enumerate(entries_of(document, name))
     )
 
 
-def _entries(document: Any, name: str) -> list[Any]:
+def entries_of(document: Any, name: str) -> list[Any]:
+    """The features of a JSON value as JSON values.
+
+    Raises:
+        InvalidInput: neither a FeatureCollection, nor a list, nor a feature.
+    """
     if isinstance(document, list):
         return document
     if isinstance(document, dict):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from deepscribble.errors import OutputRefused
@@ -29,8 +31,15 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _refused(path, error) from error
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(
+    path: str | os.PathLike[str], data: bytes, check: Callable[[], None] | None = None
+) -> None:
     """Write a file so that it is never seen half-written: beside its place, then moved there.
+
+    Args:
+        path: The file; one that is there keeps its permissions.
+        data: Its content.
+        check: Called last before the move; what it raises leaves the file as it is.
 
     Raises:
         OutputRefused: it cannot be written; what was there before is untouched.
@@ -39,11 +48,16 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     beside = _beside(path)
     try:
         _create(beside, data)
+        if path.exists():
+            shutil.copymode(path, beside)
+        if check is not None:
+            check()
         beside.replace(path.resolve())
     except OSError as error:
+        raise _refused(path, error) from error
+    finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise _refused(path, error) from error
 
 
 def _beside(path: Path) -> Path:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from deepscribble.geometry import Stroke, Warning
 from deepscribble.stores.classes import StrokeClasses
-from deepscribble.stores.features import parse_features, read_bytes
+from deepscribble.stores.features import parse_features, parse_json, read_bytes
 from deepscribble.stores.sorting import ignored_warning, sort_features
 from deepscribble.stores.store import Query
 
@@ -61,7 +61,9 @@ def parse_strokes(
     width: float = 1.0,
 ) -> StrokeFile:
     """Strokes of GeoJSON that is no file; `name` is what errors call it, else as `read_strokes`."""
-    found = sort_features(parse_features(data, name), Query(classes, (), width), name)
+    found = sort_features(
+        parse_features(parse_json(data, name), name), Query(classes, (), width), name
+    )
     ignored, warnings = dict(found.ignored), found.warnings
     if found.formers:
         reason = "made by DeepScribble"
