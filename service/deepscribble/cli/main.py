@@ -144,19 +144,20 @@ def models(
 @app.command()
 def serve(
     listen: options.Listen = "127.0.0.1:50051",
+    http: options.Http = None,
     models: options.Models = None,
     device: options.DeviceChoice = options.Device.AUTO,
     as_json: options.AsJson = False,
 ) -> None:
     """Serve until Ctrl-C."""
     with reported(as_json), _logged(as_json):
-        start(lambda: _serve(listen, models, device))
+        start(lambda: _serve(listen, http, models, device))
 
 
-def _serve(listen: str, models: Path | None, device: str) -> None:
+def _serve(listen: str, http: str | None, models: Path | None, device: str) -> None:
     from deepscribble.server import serve as run
 
-    run(listen=listen, models=models, device=device)
+    run(listen=listen, models=models, device=device, http=http)
 
 
 class _JsonLines(logging.Formatter):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Outline, Polygon, Region, wire
@@ -22,23 +22,26 @@ if TYPE_CHECKING:
     from deepscribble.engine import Engine
     from deepscribble.slides.decode import RGB, Decoded
 
-__all__ = ["Servicer"]
+__all__ = ["IDLE_SECONDS", "Servicer"]
+
+Answer = TypeVar("Answer")
 
 IDLE_SECONDS = 60.0
 """How long an upload may pause between two chunks before its place goes to somebody else."""
 
 
 class Servicer(DeepScribbleServicer):
-    """Answers requests on one event loop, with the heavy work in two threads.
+    """Answers requests of both faces on one event loop, with the heavy work in two threads.
 
     The inference thread does Segment and Refine one at a time, since one already uses the whole
     device; the decoding thread unpacks uploads beside it. Requests that wait, run or upload hold
-    one of the engine's `pending_requests` places.
+    one of the engine's `pending_requests` `places`; `limits` are the engine's.
     """
 
     def __init__(self, engine: Engine) -> None:
+        self.limits = engine.limits
+        self.places = Places(engine.limits.pending_requests)
         self._engine = engine
-        self._places = Places(engine.limits.pending_requests)
         self._inference = Worker("deepscribble-inference")
         self._decoding = Worker("deepscribble-decoding")
 
@@ -47,28 +50,39 @@ class Servicer(DeepScribbleServicer):
         self._inference.close()
         self._decoding.close()
 
+    async def outlined(
+        self,
+        request: pb.SegmentRequest | pb.RefineRequest,
+        write: Callable[[Outline], Answer],
+    ) -> Answer:
+        """The outline of a request in the form that `write` gives it, in the inference thread.
+
+        Raises:
+            DeepScribbleError: whatever the request or the engine refuses.
+        """
+        with self.places.taken():
+            return await self._inference.run(lambda: write(self._outline(request)))
+
     @answered
     async def Segment(  # noqa: N802 - the contract's name
         self, request: pb.SegmentRequest, context: Any
     ) -> pb.SegmentResponse:
         """The first outline of a region."""
-        with self._places.taken():
-            return await self._inference.run(partial(self._segment, request))
+        return await self.outlined(request, wire.write_segment_response)
 
     @answered
     async def Refine(  # noqa: N802 - the contract's name
         self, request: pb.RefineRequest, context: Any
     ) -> pb.RefineResponse:
         """The outline of a region after its strokes."""
-        with self._places.taken():
-            return await self._inference.run(partial(self._refine, request))
+        return await self.outlined(request, wire.write_refine_response)
 
     @answered
     async def UploadRegion(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
     ) -> pb.UploadRegionResponse:
         """Pixels in chunks."""
-        with self._places.taken():
+        with self.places.taken():
             upload = Upload(self._engine.limits)
             while (message := await _next(request_iterator)) is not None:
                 upload.add(message)
@@ -108,7 +122,12 @@ class Servicer(DeepScribbleServicer):
             limits=pb.Limits(**asdict(self._engine.limits)),
         )
 
-    def _segment(self, request: pb.SegmentRequest) -> pb.SegmentResponse:
+    def _outline(self, request: pb.SegmentRequest | pb.RefineRequest) -> Outline:
+        if isinstance(request, pb.SegmentRequest):
+            return self._segment(request)
+        return self._refine(request)
+
+    def _segment(self, request: pb.SegmentRequest) -> Outline:
         started = time.perf_counter()
         region, pixels = self._read(request)
         decoding = time.perf_counter() - started
@@ -118,9 +137,9 @@ class Servicer(DeepScribbleServicer):
             guide_model=request.guide_model,
             return_probability=request.return_probability,
         )
-        return wire.write_segment_response(_with_decoding(outline, pixels, decoding))
+        return _with_decoding(outline, pixels, decoding)
 
-    def _refine(self, request: pb.RefineRequest) -> pb.RefineResponse:
+    def _refine(self, request: pb.RefineRequest) -> Outline:
         started = time.perf_counter()
         region, pixels = self._read(request)
         strokes = wire.read_strokes(request.strokes)
@@ -139,7 +158,7 @@ class Servicer(DeepScribbleServicer):
             known_outline=request.known_outline,
             known_strokes=request.known_strokes,
         )
-        return wire.write_refine_response(_with_decoding(outline, pixels, decoding))
+        return _with_decoding(outline, pixels, decoding)
 
     def _read(self, request: pb.SegmentRequest | pb.RefineRequest) -> tuple[Region, Decoded | str]:
         if not request.HasField("region"):
