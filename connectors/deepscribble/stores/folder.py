@@ -14,14 +14,12 @@ from typing import Any, Self
 from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
 from deepscribble.slides import slide_files
 from deepscribble.stores.annotations import to_feature
+from deepscribble.stores.backup import back_up
 from deepscribble.stores.collection import EMPTY, edit_features
 from deepscribble.stores.features import entries_of, parse_features, parse_json, read_bytes
 from deepscribble.stores.output import write_whole
 from deepscribble.stores.sorting import sort_features
 from deepscribble.stores.store import Content, Edit, Query, StoreImage
-
-BACKUP = "deepscribble-backup"
-"""The folder, beside the images, of the files as they were before their first change."""
 
 ABSENT = "absent"
 """The version of an image that has no GeoJSON file."""
@@ -107,7 +105,7 @@ class FolderStore:
             # Whoever has the right to the folder could replace it, but nobody shall.
             if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
                 raise OutputRefused(f"{path}: the file is read-only; make it writable")
-            self._back_up(path, before)
+            back_up(self._folder, path, before)
         after = _edited(before, edit, str(path))
         write_whole(path, after, check=lambda: _check_seen(path, seen))
         return _digest(after)
@@ -123,18 +121,6 @@ class FolderStore:
 
     def _file(self, image: StoreImage) -> Path:
         return _file_of(self._folder / image.id)
-
-    def _back_up(self, path: Path, content: bytes) -> None:
-        backup = self._folder / BACKUP / path.name
-        if not backup.exists():
-            try:
-                backup.parent.mkdir(exist_ok=True)
-            except OSError as error:
-                raise OutputRefused(
-                    f"{backup.parent}: no folder for backups can be made ({error.strerror}); "
-                    "without a backup nothing is written"
-                ) from error
-            write_whole(backup, content)
 
 
 def _file_of(image: Path) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from deepscribble.cli import options
+from deepscribble.cli.annotate import HELP, annotate_command
 from deepscribble.cli.connection import connect, start
 from deepscribble.cli.outlining import Task, check_outputs, default_output, outline_image
 from deepscribble.cli.report import (
@@ -102,6 +103,9 @@ def refine(
             read.strokes,
         )
         _show(task, outline, (*notes, *warnings), as_json)
+
+
+app.command("annotate", help=HELP)(annotate_command)
 
 
 @app.command()

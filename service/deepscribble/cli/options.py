@@ -127,9 +127,7 @@ Prior = Annotated[
         help="Start from these polygons in place of the automatic outline.",
     ),
 ]
-Listen = Annotated[
-    str, typer.Option("--listen", metavar="HOST:PORT", help="Where to answer gRPC.")
-]
+Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to answer gRPC.")]
 Http = Annotated[
     str | None,
     typer.Option(
