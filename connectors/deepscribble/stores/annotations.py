@@ -80,9 +80,9 @@ def to_feature(result: Result) -> dict[str, Any]:
     It carries class, name, the measurements "Area µm^2" and "Mean probability", and as metadata
     the models with their digests, the version, the time, the ids of the strokes and its shape.
     """
-    classification: dict[str, Any] = {"name": result.class_name}
-    if result.class_name in COLORS:
-        classification["color"] = COLORS[result.class_name]
+    color = COLORS.get(result.class_name)
+    # QuPath reads a class with its colour, or as a text; it refuses {"name": ...} alone.
+    classification = {"name": result.class_name, "color": color} if color else result.class_name
     return {
         "type": "Feature",
         "id": result.id,

@@ -1,0 +1,223 @@
+"""A QuPath project as a store."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
+from deepscribble.stores.backup import back_up
+from deepscribble.stores.output import write_whole
+from deepscribble.stores.qupath import palette
+from deepscribble.stores.qupath.data import (
+    FILE,
+    read_data,
+    to_data,
+    to_image_data,
+    to_summary,
+    version_of,
+)
+from deepscribble.stores.qupath.images import describe_image, opened
+from deepscribble.stores.qupath.objects import apply_edit, check_results, features_of
+from deepscribble.stores.qupath.runtime import java_errors, qupath_version
+from deepscribble.stores.sorting import sort_features
+from deepscribble.stores.store import Content, Edit, Query, StoreImage
+
+LOCK = ".deepscribble-write.lock"
+"""Held by whoever writes to a project; the system lets go of it when its process ends."""
+
+PATIENCE = 20.0
+"""Seconds that a writer waits for another one."""
+
+SUMMARY = "summary.json"
+
+LEFT = ".deepscribble-*.tmp"
+"""What a writer leaves that was killed; it never took the place of anything."""
+
+
+def open_project(path: str | os.PathLike[str]) -> ProjectStore:
+    """The store of a QuPath project; starts QuPath's classes.
+
+    Args:
+        path: The `.qpproj` file.
+
+    Raises:
+        InvalidInput: it is missing or damaged, or QuPath is of an unsupported version.
+        NotFound: paquo or QuPath is not installed.
+    """
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise InvalidInput(str(file), "no such project; name the .qpproj file of a QuPath project")
+    qupath_version()
+    return ProjectStore(file)
+
+
+class ProjectStore:
+    """The images of a QuPath project, each with its `data.qpdata`.
+
+    Every call opens the project anew, so that what QuPath changed meanwhile is seen. One lock keeps
+    Java to one thread at a time.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._java = threading.RLock()
+        self._entries()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the project file."""
+        return self._file.parent
+
+    def images(self) -> tuple[StoreImage, ...]:
+        """As `Store.images`."""
+        with self._java:
+            return tuple(describe_image(entry) for entry in self._entries().values())
+
+    def read(self, image: StoreImage, query: Query) -> Content:
+        """As `Store.read`."""
+        with self._java:
+            entry = self._entry(image)
+            folder = _folder_of(entry)
+            data = read_data(folder, image.name)
+            with opened(entry, image.name) as server:
+                loaded = to_image_data(data, server, folder / FILE, image.name)
+            features = features_of(loaded.getHierarchy(), query, image.name)
+        found = sort_features(features, query, image.name)
+        return Content(
+            areas=found.areas,
+            strokes=found.strokes,
+            formers=found.formers,
+            ids=found.ids,
+            ignored=found.ignored,
+            warnings=found.warnings,
+            version=version_of(data),
+        )
+
+    def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
+        """As `Store.write`."""
+        with self._java, _only_writer(self.folder):
+            entry = self._entry(image)
+            path = _folder_of(entry) / FILE
+            before = read_data(path.parent, image.name)
+            _check_seen(path, image.name, seen)
+            _check_permitted(path)
+            with opened(entry, image.name) as server:
+                size = (int(server.getWidth()), int(server.getHeight()))
+                check_results((*edit.added, *edit.updated), size, image.name)
+                loaded = to_image_data(before, server, path, image.name)
+                wanted = _census(loaded.getHierarchy())
+                apply_edit(loaded.getHierarchy(), edit, image.name)
+                after = to_data(loaded)
+                again = to_image_data(after, server, path, image.name)
+                wanted.subtract(edit.removed)
+                wanted.update(result.id for result in edit.added)
+                if +wanted != _census(again.getHierarchy()):
+                    raise OutputRefused(
+                        f"{image.name}: QuPath did not write what it was given; {path} was left "
+                        "as it is"
+                    )
+                self._replace(path, before, after, image.name, seen)
+                self._list_classes(edit)
+                milliseconds = path.stat().st_mtime_ns // 1_000_000
+                write_whole(path.with_name(SUMMARY), to_summary(loaded, milliseconds))
+        return version_of(after)
+
+    def close(self) -> None:
+        """As `Store.close`; nothing is held between calls."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _entries(self) -> dict[str, Any]:
+        """QuPath's `ProjectImageEntry` by id, of the project as it is now."""
+        from paquo.projects import QuPathProject
+
+        try:
+            project = QuPathProject(self._file, mode="r")
+        except java_errors() as error:
+            reason = str(error).splitlines()[0]
+            raise InvalidInput(
+                str(self._file),
+                f"QuPath cannot open the project ({reason}); QuPath keeps a copy of the file "
+                f"before this one in {self._file.name}.backup",
+            ) from error
+        return {entry.entry_id: entry.java_object for entry in project.images}
+
+    def _entry(self, image: StoreImage) -> Any:
+        entry = self._entries().get(image.id)
+        if entry is None:
+            raise InvalidInput(image.name, f"{self._file} no longer has this image")
+        return entry
+
+    def _replace(self, path: Path, before: bytes, after: bytes, where: str, seen: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for left in path.parent.glob(LEFT):
+                left.unlink()
+        except OSError as error:
+            raise OutputRefused(
+                f"{path.parent}: the folder cannot be written ({error.strerror}); make the "
+                "project writable"
+            ) from error
+        if before:
+            back_up(self.folder, path, before)
+        write_whole(path, after, check=lambda: _check_seen(path, where, seen))
+
+    def _list_classes(self, edit: Edit) -> None:
+        file = self.folder / palette.FILE
+        text = file.read_text(encoding="utf-8") if file.exists() else None
+        names = sorted({result.class_name for result in edit.added})
+        longer = palette.with_classes(text, names, str(file))
+        if longer is not None:
+            if text is not None:
+                back_up(self.folder, file, text.encode())
+            write_whole(file, longer.encode())
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    try:
+        with FileLock(folder / LOCK, timeout=PATIENCE):
+            yield
+    except Timeout as error:
+        raise OutputRefused(
+            f"{folder}: another DeepScribble is writing to this project; run again when it is done"
+        ) from error
+
+
+def _folder_of(entry: Any) -> Path:
+    return Path(str(entry.getEntryPath().toString()))
+
+
+def _census(hierarchy: Any) -> Counter[str]:
+    """How often each annotation's id is there, and under "" how many other objects."""
+    annotations = hierarchy.getAnnotationObjects()
+    found = Counter(str(annotation.getID().toString()) for annotation in annotations)
+    found[""] = int(hierarchy.nObjects()) - int(annotations.size())
+    return found
+
+
+def _check_seen(path: Path, where: str, seen: str) -> None:
+    if version_of(read_data(path.parent, where)) != seen:
+        raise StoreConflict(
+            f"{where}: {path} changed since it was read, so it was left alone; save and close the "
+            "image in QuPath, then run again"
+        )
+
+
+def _check_permitted(path: Path) -> None:
+    # Whoever has the right to the folder could replace the file, but nobody shall.
+    if path.exists() and not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise OutputRefused(f"{path}: the file is read-only; make it writable")
