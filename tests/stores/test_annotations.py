@@ -61,7 +61,7 @@ def test_a_feature_is_what_qupath_reads() -> None:
             "deepscribble.version": first["properties"]["metadata"]["deepscribble.version"],
             "deepscribble.strokes": "one,two",
             "deepscribble.time": "2026-01-02T03:04:05+00:00",
-            "deepscribble.shape": "59.75 4.07 4.07",
+            "deepscribble.shape": "59.75 0.00 0.00 8.00 8.00",
         },
     }
     assert all(isinstance(text, str) for text in first["properties"]["metadata"].values())

@@ -17,7 +17,7 @@ from deepscribble.stores.annotations import to_feature
 from deepscribble.stores.backup import back_up
 from deepscribble.stores.collection import EMPTY, edit_features
 from deepscribble.stores.features import entries_of, parse_features, parse_json, read_bytes
-from deepscribble.stores.output import write_whole
+from deepscribble.stores.output import sweep, write_whole
 from deepscribble.stores.sorting import sort_features
 from deepscribble.stores.store import Content, Edit, Query, StoreImage
 
@@ -106,6 +106,7 @@ class FolderStore:
             if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
                 raise OutputRefused(f"{path}: the file is read-only; make it writable")
             back_up(self._folder, path, before)
+        sweep(self._folder)
         after = _edited(before, edit, str(path))
         write_whole(path, after, check=lambda: _check_seen(path, seen))
         return _digest(after)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from deepscribble.errors import OutputRefused
+
+TEMPORARY = ".deepscribble-{}.tmp"
+"""The name of a file that is not yet whole."""
+
+STALE_SECONDS = 3600.0
+"""No writer needs longer for one file."""
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -60,9 +67,18 @@ def write_whole(
             beside.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers left that were killed; it never took the place of anything."""
+    oldest = time.time() - STALE_SECONDS
+    for left in folder.glob(TEMPORARY.format("*")):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < oldest:
+                left.unlink()
+
+
 def _beside(path: Path) -> Path:
     # A link is written through, so the new file must lie where the link leads.
-    return path.resolve().parent / f".deepscribble-{uuid.uuid4().hex}.tmp"
+    return path.resolve().parent / TEMPORARY.format(uuid.uuid4().hex)
 
 
 def _create(path: Path, data: bytes) -> None:

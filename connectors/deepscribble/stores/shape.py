@@ -1,13 +1,13 @@
 """Shapes of annotations: whether two are the same, and whether a person has edited one.
 
 QuPath keeps coordinates to about a hundredth of a pixel and may begin a ring at another vertex, so
-shapes are never compared number by number.
+shapes are never compared number by number. Rounding moves each vertex by itself, so what it does
+to the area grows with the root of the number of vertices, while a brush adds or takes a whole spot.
 """
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -16,6 +16,9 @@ from deepscribble.geometry import Polygon
 ROUNDING = 0.02
 """How far, level-0 pixels, a vertex may move on its way through a store."""
 
+EDGE = 0.1
+"""How far, level-0 pixels, the bounds may move: a hand moves nothing by less than a pixel."""
+
 
 def shape_of(polygon: Polygon) -> shapely.Polygon:
     """The polygon as Shapely has it."""
@@ -23,31 +26,41 @@ def shape_of(polygon: Polygon) -> shapely.Polygon:
 
 
 def describe(shape: BaseGeometry) -> str:
-    """Area and centroid, level-0 pixels, as text that is stored with an annotation."""
-    centroid = shape.centroid
-    return f"{shape.area:.2f} {centroid.x:.2f} {centroid.y:.2f}"
+    """Area and bounds, level-0 pixels, as text that is stored with an annotation."""
+    return " ".join(f"{number:.2f}" for number in (shape.area, *shape.bounds))
 
 
 def is_described(shape: BaseGeometry, text: str) -> bool:
     """Whether `text` is what `describe` said of this shape before a store rounded it."""
     try:
-        area, x, y = (float(number) for number in text.split())
+        area, *bounds = (float(number) for number in text.split())
     except ValueError:
         return False
-    if shape.is_empty:
-        return False
-    slack = ROUNDING * (shape.length + 1)
-    centroid = shape.centroid
-    # A thin shape's centroid moves with its area; no hand moves a shape by a tenth of a pixel.
-    moved = math.hypot(centroid.x - x, centroid.y - y)
-    return abs(shape.area - area) <= slack and moved <= max(0.1, slack / max(shape.area, 1.0))
+    return (
+        len(bounds) == 4
+        and not shape.is_empty
+        and _is_near(shape.bounds, bounds)
+        and bool(abs(shape.area - area) <= _slack(shape))
+    )
 
 
 def alike(one: BaseGeometry, other: BaseGeometry) -> bool:
-    """Whether two shapes are the same up to what a store rounds."""
+    """Whether two valid shapes are the same up to what a store rounds."""
     if one.equals_exact(other, 0.0):
         return True
-    slack = ROUNDING * (one.length + 1)
-    if abs(one.area - other.area) > slack or not (one.is_valid and other.is_valid):
+    if one.is_empty or other.is_empty or not _is_near(one.bounds, other.bounds):
         return False
-    return bool(one.symmetric_difference(other).area <= slack)
+    if abs(one.area - other.area) > _slack(one):
+        return False
+    return bool(one.symmetric_difference(other).area <= ROUNDING * one.length + _slack(one))
+
+
+def _is_near(bounds: object, others: object) -> bool:
+    return bool(np.allclose(np.asarray(bounds), np.asarray(others), rtol=0, atol=EDGE))
+
+
+def _slack(shape: BaseGeometry) -> float:
+    """How much rounding may change the area of a shape, square level-0 pixels."""
+    xy, ring = shapely.get_coordinates(shapely.get_rings(shape), return_index=True)
+    edges = np.diff(xy, axis=0)[np.diff(ring) == 0]
+    return float(2 * ROUNDING * np.sqrt((edges**2).sum()) + 0.1)
