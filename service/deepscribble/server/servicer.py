@@ -57,41 +57,27 @@ class Servicer(DeepScribbleServicer):
     ) -> Answer:
         """The outline of a request in the form that `write` gives it, in the inference thread.
 
+        The caller holds a place.
+
         Raises:
             DeepScribbleError: whatever the request or the engine refuses.
         """
-        with self.places.taken():
-            return await self._inference.run(lambda: write(self._outline(request)))
+        return await self._inference.run(lambda: write(self._outline(request)))
 
-    @answered
-    async def Segment(  # noqa: N802 - the contract's name
-        self, request: pb.SegmentRequest, context: Any
-    ) -> pb.SegmentResponse:
-        """The first outline of a region."""
-        return await self.outlined(request, wire.write_segment_response)
-
-    @answered
-    async def Refine(  # noqa: N802 - the contract's name
-        self, request: pb.RefineRequest, context: Any
-    ) -> pb.RefineResponse:
-        """The outline of a region after its strokes."""
-        return await self.outlined(request, wire.write_refine_response)
-
-    @answered
-    async def UploadRegion(  # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
+    async def kept(
+        self, messages: AsyncIterator[pb.UploadRegionRequest]
     ) -> pb.UploadRegionResponse:
-        """Pixels in chunks."""
-        with self.places.taken():
-            upload = Upload(self._engine.limits)
-            while (message := await _next(request_iterator)) is not None:
-                upload.add(message)
-            return await self._decoding.run(partial(self._keep, upload))
+        """The id of the pixels of an upload, which are kept. The caller holds a place.
 
-    @answered
-    async def ListModels(  # noqa: N802 - the contract's name
-        self, request: pb.ListModelsRequest, context: Any
-    ) -> pb.ListModelsResponse:
+        Raises:
+            DeepScribbleError: whatever the upload or the engine refuses.
+        """
+        upload = Upload(self.limits)
+        while (message := await _next(messages)) is not None:
+            upload.add(message)
+        return await self._decoding.run(partial(self._keep, upload))
+
+    def models(self) -> pb.ListModelsResponse:
         """The models that this server can run."""
         return pb.ListModelsResponse(
             models=[
@@ -110,17 +96,52 @@ class Servicer(DeepScribbleServicer):
             ]
         )
 
-    @answered
-    async def GetServerInfo(  # noqa: N802 - the contract's name
-        self, request: pb.GetServerInfoRequest, context: Any
-    ) -> pb.GetServerInfoResponse:
+    def info(self) -> pb.GetServerInfoResponse:
         """Version, device and limits."""
         return pb.GetServerInfoResponse(
             version=version("deepscribble"),
             device=self._engine.device,
             precision=self._engine.precision,
-            limits=pb.Limits(**asdict(self._engine.limits)),
+            limits=pb.Limits(**asdict(self.limits)),
         )
+
+    @answered
+    async def Segment(  # noqa: N802 - the contract's name
+        self, request: pb.SegmentRequest, context: Any
+    ) -> pb.SegmentResponse:
+        """The first outline of a region."""
+        with self.places.taken():
+            return await self.outlined(request, wire.write_segment_response)
+
+    @answered
+    async def Refine(  # noqa: N802 - the contract's name
+        self, request: pb.RefineRequest, context: Any
+    ) -> pb.RefineResponse:
+        """The outline of a region after its strokes."""
+        with self.places.taken():
+            return await self.outlined(request, wire.write_refine_response)
+
+    @answered
+    async def UploadRegion(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
+    ) -> pb.UploadRegionResponse:
+        """Pixels in chunks."""
+        with self.places.taken():
+            return await self.kept(request_iterator)
+
+    @answered
+    async def ListModels(  # noqa: N802 - the contract's name
+        self, request: pb.ListModelsRequest, context: Any
+    ) -> pb.ListModelsResponse:
+        """The models that this server can run."""
+        return self.models()
+
+    @answered
+    async def GetServerInfo(  # noqa: N802 - the contract's name
+        self, request: pb.GetServerInfoRequest, context: Any
+    ) -> pb.GetServerInfoResponse:
+        """Version, device and limits."""
+        return self.info()
 
     def _outline(self, request: pb.SegmentRequest | pb.RefineRequest) -> Outline:
         if isinstance(request, pb.SegmentRequest):
@@ -164,7 +185,7 @@ class Servicer(DeepScribbleServicer):
         if not request.HasField("region"):
             raise InvalidInput("region", "no region; say where the pixels lie on the slide")
         region = wire.read_region(request.region)
-        return region, read_pixels(request.pixels, self._engine.limits)
+        return region, read_pixels(request.pixels, self.limits)
 
     def _keep(self, upload: Upload) -> pb.UploadRegionResponse:
         decoded = upload.image()

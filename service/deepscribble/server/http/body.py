@@ -113,7 +113,7 @@ def _never(constant: str) -> None:
 
 _UNKNOWN = re.compile(r'has no field named "(.*?)" at "\w+(?:\.(.*?))?"\.', re.DOTALL)
 _WHERE = re.compile(r'\s*at "?[A-Z]\w*\.([\w.\[\]]+?)"?\.*$')
-_WRAPPED = re.compile(r"^(?:Failed to parse (\w+) field: )+")
+_WRAPPED = re.compile(r"Failed to parse (\w+) field: ")
 
 
 def _explained(error: json_format.ParseError) -> InvalidInput:
@@ -123,9 +123,9 @@ def _explained(error: json_format.ParseError) -> InvalidInput:
         name, parent = unknown.groups()
         path = f"{parent}.{name}" if parent else name
         return InvalidInput(path, "no field of the contract; leave it out or mend its name")
-    wrapped, where = _WRAPPED.match(text), _WHERE.search(text)
+    where = _WHERE.search(text)
     if where is not None:
         text, path = text[: where.start()], where.group(1)
     else:
-        path = wrapped.group(1) if wrapped else "body"
+        path = ".".join(_WRAPPED.findall(text)) or "body"
     return InvalidInput(path, _WRAPPED.sub("", text).rstrip("."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 
 from google.protobuf.json_format import MessageToDict
@@ -52,7 +51,7 @@ def read_refine(data: bytes, query: Query) -> tuple[pb.RefineRequest, tuple[Warn
     return request, found.warnings
 
 
-def write_outline(outline: Outline, class_name: str, notes: Sequence[Warning] = ()) -> bytes:
+def write_outline(outline: Outline, class_name: str) -> bytes:
     """An outline as a FeatureCollection; of a change, what came, and the ids of what is gone.
 
     All else that the answer of Refine holds stands beside the features.
@@ -60,14 +59,13 @@ def write_outline(outline: Outline, class_name: str, notes: Sequence[Warning] = 
     Args:
         outline: Level-0 pixels.
         class_name: The class of the annotations.
-        notes: What was left out on the way in.
     """
     change = outline.change
     came = outline
     if change is not None:
         came = replace(outline, polygons=tuple(outline.polygons[index] for index in change.added))
     document = to_geojson(came, class_name=class_name)
-    bare = replace(outline, polygons=(), change=None, warnings=(*notes, *outline.warnings))
+    bare = replace(outline, polygons=(), change=None)
     rest = MessageToDict(
         wire.write_refine_response(bare), always_print_fields_with_no_presence=True
     )

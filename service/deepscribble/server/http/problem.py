@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any
 
 from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from starlette.responses import Response
 
 from deepscribble.server.status import told
 
-__all__ = ["PROBLEM", "Context", "Problem", "Refused"]
+__all__ = ["PROBLEM", "Problem", "Refused"]
 
 PROBLEM = "application/problem+json"
 
@@ -89,18 +88,3 @@ class Refused(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
-
-
-class Context:
-    """What an rpc of the servicer needs of gRPC: a way to be refused."""
-
-    async def abort(
-        self, code: object, details: str, trailing_metadata: Iterable[tuple[str, bytes]]
-    ) -> NoReturn:
-        """End the call with the status that gRPC would have put into its trailers.
-
-        Raises:
-            Refused: always.
-        """
-        (packed,) = (value for key, value in trailing_metadata if key == "grpc-status-details-bin")
-        raise Refused(Problem.of_status(status_pb2.Status.FromString(packed)))

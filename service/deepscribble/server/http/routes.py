@@ -26,7 +26,7 @@ from deepscribble.server.http.body import read_body, read_message
 from deepscribble.server.http.guard import HEALTH, Guard, Lingering
 from deepscribble.server.http.media import GEOJSON, IMAGES, JSON, RAW, answer_type, body_type
 from deepscribble.server.http.openapi import describe
-from deepscribble.server.http.problem import Context, Problem
+from deepscribble.server.http.problem import Problem
 from deepscribble.server.http.query import Query
 from deepscribble.server.servicer import Servicer
 from deepscribble.stores import RESULT_CLASS
@@ -35,6 +35,9 @@ from deepscribble.v1 import deepscribble_pb2 as pb
 __all__ = ["application"]
 
 Answer = TypeVar("Answer")
+_Asked = tuple[pb.SegmentRequest | pb.RefineRequest, tuple[Warning, ...]]
+"""A request, and what was left out of it on the way in."""
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 CLIENT_GONE = 499
@@ -83,49 +86,44 @@ class _Api:
         with self._servicer.places.taken():
             pieces = await read_body(request, self._servicer.limits.upload_bytes, "upload_bytes")
 
-        async def messages() -> AsyncIterator[pb.UploadRegionRequest]:
-            if kind == RAW:
-                yield pb.UploadRegionRequest(raw=form)
-            else:
-                size = sum(map(len, pieces))
-                yield pb.UploadRegionRequest(encoded=pb.EncodedForm(size=size))
-            while pieces:
-                yield pb.UploadRegionRequest(chunk=pieces.popleft())
+            async def messages() -> AsyncIterator[pb.UploadRegionRequest]:
+                if kind == RAW:
+                    yield pb.UploadRegionRequest(raw=form)
+                else:
+                    size = sum(map(len, pieces))
+                    yield pb.UploadRegionRequest(encoded=pb.EncodedForm(size=size))
+                while pieces:
+                    yield pb.UploadRegionRequest(chunk=pieces.popleft())
 
-        return _json(
-            await _while_there(request, self._servicer.UploadRegion(messages(), Context()))
-        )
+            return _json(await _while_there(request, self._servicer.kept(messages())))
 
     async def segment(self, request: Request) -> Response:
         """The first outline."""
         body_type(request, (JSON,))
         query = Query(request, ("class",))
-        kind = answer_type(request, (JSON, GEOJSON))
-        message = await self._read(request, partial(read_message, message=pb.SegmentRequest()))
-        return await self._outlined(request, message, kind, query)
+        return await self._outlined(
+            request, query, lambda data: (read_message(data, pb.SegmentRequest()), ())
+        )
 
     async def refine(self, request: Request) -> Response:
         """The outline after strokes, which come as JSON or as GeoJSON."""
-        notes: tuple[Warning, ...] = ()
-        sent = body_type(request, (JSON, GEOJSON))
-        kind = answer_type(request, (JSON, GEOJSON))
-        if sent == JSON:
+        if body_type(request, (JSON, GEOJSON)) == JSON:
             query = Query(request, ("class",))
-            message = await self._read(request, partial(read_message, message=pb.RefineRequest()))
-        else:
-            query = Query(request, (*geojson.PARAMETERS, "class"), geojson.LISTS)
-            message, notes = await self._read(request, partial(geojson.read_refine, query=query))
-        return await self._outlined(request, message, kind, query, notes)
+            return await self._outlined(
+                request, query, lambda data: (read_message(data, pb.RefineRequest()), ())
+            )
+        query = Query(request, (*geojson.PARAMETERS, "class"), geojson.LISTS)
+        return await self._outlined(request, query, partial(geojson.read_refine, query=query))
 
     async def models(self, request: Request) -> Response:
         """The models."""
         Query(request, ())
-        return _json(await self._servicer.ListModels(pb.ListModelsRequest(), Context()))
+        return _json(self._servicer.models())
 
     async def server(self, request: Request) -> Response:
         """Version, device, limits."""
         Query(request, ())
-        return _json(await self._servicer.GetServerInfo(pb.GetServerInfoRequest(), Context()))
+        return _json(self._servicer.info())
 
     async def health(self, request: Request) -> Response:
         """Whether requests are answered."""
@@ -140,33 +138,27 @@ class _Api:
         """What this face is, for machines."""
         return Response(self._document, media_type=JSON)
 
-    async def _read(self, request: Request, parse: Callable[[bytes], Answer]) -> Answer:
-        """A body that holds a message, parsed in a thread, since it may be megabytes."""
-        with self._servicer.places.taken():
-            limit = self._servicer.limits.message_bytes
-            data = b"".join(await read_body(request, limit, "message_bytes"))
-            return await asyncio.to_thread(parse, data)
-
     async def _outlined(
-        self,
-        request: Request,
-        message: pb.SegmentRequest | pb.RefineRequest,
-        kind: str,
-        query: Query,
-        notes: tuple[Warning, ...] = (),
+        self, request: Request, query: Query, parse: Callable[[bytes], _Asked]
     ) -> Response:
-        """The outline that a message asks for."""
+        """The outline that a body asks for."""
+        kind = answer_type(request, (JSON, GEOJSON))
         class_name = query.text("class") or RESULT_CLASS
+        limit = self._servicer.limits.message_bytes
+        with self._servicer.places.taken():
+            data = b"".join(await read_body(request, limit, "message_bytes"))
+            # In a thread, since it may be megabytes.
+            message, notes = await asyncio.to_thread(parse, data)
 
-        def write(outline: Outline) -> bytes:
-            if kind == GEOJSON:
-                return geojson.write_outline(outline, class_name, notes)
-            noted = replace(outline, warnings=(*notes, *outline.warnings))
-            if isinstance(message, pb.SegmentRequest):
-                return _written(wire.write_segment_response(noted))
-            return _written(wire.write_refine_response(noted))
+            def write(outline: Outline) -> bytes:
+                noted = replace(outline, warnings=(*notes, *outline.warnings))
+                if kind == GEOJSON:
+                    return geojson.write_outline(noted, class_name)
+                if isinstance(message, pb.SegmentRequest):
+                    return _written(wire.write_segment_response(noted))
+                return _written(wire.write_refine_response(noted))
 
-        content = await _while_there(request, self._servicer.outlined(message, write))
+            content = await _while_there(request, self._servicer.outlined(message, write))
         return Response(content, media_type=kind)
 
 
