@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepscribble.stores.collection import EMPTY, edit_features
@@ -62,6 +62,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.dictionaries(st.text(), VALUES, max_size=3), max_size=5),
     st.sets(st.integers(0, 4)),
