@@ -181,7 +181,8 @@ def _objects(results: Sequence[Result], where: str) -> Any:
 def _update(annotation: Any, fresh: Any) -> None:
     """Give an annotation of ours the geometry, measurements and metadata of a newer one.
 
-    Its class, its name, and what else was noted on it stay.
+    Its class, its name, and the metadata of others stay. QuPath itself drops all measurements
+    with the shape that they were taken of.
     """
     annotation.setROI(fresh.getROI())
     annotation.getMeasurements().putAll(fresh.getMeasurements())

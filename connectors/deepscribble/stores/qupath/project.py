@@ -19,6 +19,7 @@ from deepscribble.stores.output import write_whole
 from deepscribble.stores.qupath import palette
 from deepscribble.stores.qupath.data import (
     FILE,
+    parse_data,
     read_data,
     to_data,
     to_image_data,
@@ -88,9 +89,8 @@ class ProjectStore:
             entry = self._entry(image)
             folder = _folder_of(entry)
             data = read_data(folder, image.name)
-            with opened(entry, image.name) as server:
-                loaded = to_image_data(data, server, folder / FILE, image.name)
-            features = features_of(loaded.getHierarchy(), query, image.name)
+            stored = parse_data(data, folder / FILE, image.name)
+            features = features_of(stored.hierarchy, query, image.name)
         found = sort_features(features, query, image.name)
         return Content(
             areas=found.areas,
@@ -113,14 +113,14 @@ class ProjectStore:
             with opened(entry, image.name) as server:
                 size = (int(server.getWidth()), int(server.getHeight()))
                 check_results((*edit.added, *edit.updated), size, image.name)
-                loaded = to_image_data(before, server, path, image.name)
-                wanted = _census(loaded.getHierarchy())
-                apply_edit(loaded.getHierarchy(), edit, image.name)
-                after = to_data(loaded)
-                again = to_image_data(after, server, path, image.name)
+                stored = parse_data(before, path, image.name)
+                wanted = _census(stored.hierarchy)
+                apply_edit(stored.hierarchy, edit, image.name)
+                image_data = to_image_data(stored, server, path)
+                after = to_data(image_data)
                 wanted.subtract(edit.removed)
                 wanted.update(result.id for result in edit.added)
-                if +wanted != _census(again.getHierarchy()):
+                if +wanted != _census(parse_data(after, path, image.name).hierarchy):
                     raise OutputRefused(
                         f"{image.name}: QuPath did not write what it was given; {path} was left "
                         "as it is"
@@ -128,7 +128,7 @@ class ProjectStore:
                 self._replace(path, before, after, image.name, seen)
                 self._list_classes(edit)
                 milliseconds = path.stat().st_mtime_ns // 1_000_000
-                write_whole(path.with_name(SUMMARY), to_summary(loaded, milliseconds))
+                write_whole(path.with_name(SUMMARY), to_summary(image_data, milliseconds))
         return version_of(after)
 
     def close(self) -> None:
