@@ -2,7 +2,7 @@
 #   make demo     strokes on a real image, round by round, through the real server
 #   make test     all tests that can run on this machine
 #   make check    ruff, mypy, stubs up to date, import directions
-#   make bench    latency, bytes on the wire, fields and polygons: one JSON and a table
+#   make bench    latency, bytes on the wire, fields and polygons: JSON and tables
 #   make proto    generate the stubs of the contract anew
 # make demo IMAGE=slide.svs STROKES=strokes.geojson MPP=0.5 runs the demo on your own.
 
@@ -45,6 +45,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/live.py
 
 proto: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \
