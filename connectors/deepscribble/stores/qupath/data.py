@@ -8,6 +8,7 @@ that would be all that is left. So the file is taken apart here, and refused unl
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,13 +145,8 @@ def to_data(image_data: Any) -> bytes:
         return bytes(stream.toByteArray())
 
 
-def to_summary(image_data: Any, milliseconds: int) -> bytes:
-    """The content of `summary.json`, which QuPath keeps beside `data.qpdata`.
-
-    Args:
-        image_data: What was written.
-        milliseconds: When `data.qpdata` was written, since 1970.
-    """
+def to_summary(image_data: Any) -> dict[str, Any]:
+    """The content of `summary.json`, which QuPath keeps beside `data.qpdata`, without its time."""
     # QuPath has no public door to it, and a summary of our own making might differ from its own.
     summary = java_class("java.lang.Class").forName(
         "qupath.lib.projects.DefaultProject$ImageDataSummary",
@@ -159,9 +155,10 @@ def to_summary(image_data: Any, milliseconds: int) -> bytes:
     )
     make = summary.getDeclaredConstructors()[0]
     make.setAccessible(True)
-    value = make.newInstance(image_data, java_class("java.lang.Long").valueOf(milliseconds))
+    value = make.newInstance(image_data, java_class("java.lang.Long").valueOf(0))
     text = java_class("qupath.lib.io.GsonTools").getInstance().toJson(value)
-    return str(text).encode()
+    found: dict[str, Any] = json.loads(str(text))
+    return found
 
 
 def _objects(data: bytes) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +30,7 @@ from deepscribble.stores.qupath.data import (
 )
 from deepscribble.stores.qupath.images import describe_image, opened
 from deepscribble.stores.qupath.objects import apply_edit, check_results, features_of
-from deepscribble.stores.qupath.runtime import java_errors, qupath_version
+from deepscribble.stores.qupath.runtime import failing_as, java_errors, qupath_version
 from deepscribble.stores.sorting import sort_features
 from deepscribble.stores.store import Content, Edit, Query, StoreImage
 
@@ -86,11 +88,11 @@ class ProjectStore:
     def read(self, image: StoreImage, query: Query) -> Content:
         """As `Store.read`."""
         with self._java:
-            entry = self._entry(image)
-            folder = _folder_of(entry)
+            folder = _folder_of(self._entry(image))
             data = read_data(folder, image.name)
             stored = parse_data(data, folder / FILE, image.name)
-            features = features_of(stored.hierarchy, query, image.name)
+            with failing_as(partial(InvalidInput, image.name)):
+                features = features_of(stored.hierarchy, query, image.name)
         found = sort_features(features, query, image.name)
         return Content(
             areas=found.areas,
@@ -104,31 +106,33 @@ class ProjectStore:
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """As `Store.write`."""
+
+        def refused(reason: str) -> OutputRefused:
+            return OutputRefused(f"{image.name}: {reason}; nothing was written")
+
         with self._java, _only_writer(self.folder):
             entry = self._entry(image)
             path = _folder_of(entry) / FILE
             before = read_data(path.parent, image.name)
             _check_seen(path, image.name, seen)
             _check_permitted(path)
-            with opened(entry, image.name) as server:
+            with failing_as(refused), opened(entry, image.name) as server:
                 size = (int(server.getWidth()), int(server.getHeight()))
                 check_results((*edit.added, *edit.updated), size, image.name)
                 stored = parse_data(before, path, image.name)
                 wanted = _census(stored.hierarchy)
                 apply_edit(stored.hierarchy, edit, image.name)
                 image_data = to_image_data(stored, server, path)
-                after = to_data(image_data)
-                wanted.subtract(edit.removed)
-                wanted.update(result.id for result in edit.added)
-                if +wanted != _census(parse_data(after, path, image.name).hierarchy):
-                    raise OutputRefused(
-                        f"{image.name}: QuPath did not write what it was given; {path} was left "
-                        "as it is"
-                    )
-                self._replace(path, before, after, image.name, seen)
-                self._list_classes(edit)
-                milliseconds = path.stat().st_mtime_ns // 1_000_000
-                write_whole(path.with_name(SUMMARY), to_summary(image_data, milliseconds))
+                after, summary = to_data(image_data), to_summary(image_data)
+                found = _census(parse_data(after, path, image.name).hierarchy)
+            wanted.subtract(edit.removed)
+            wanted.update(result.id for result in edit.added)
+            if +wanted != +found:
+                raise refused("QuPath did not store what it was given")
+            self._list_classes(edit)
+            self._replace(path, before, after, image.name, seen)
+            summary["timestamp"] = path.stat().st_mtime_ns // 1_000_000
+            write_whole(path.with_name(SUMMARY), json.dumps(summary).encode())
         return version_of(after)
 
     def close(self) -> None:
@@ -167,10 +171,7 @@ class ProjectStore:
             for left in path.parent.glob(LEFT):
                 left.unlink()
         except OSError as error:
-            raise OutputRefused(
-                f"{path.parent}: the folder cannot be written ({error.strerror}); make the "
-                "project writable"
-            ) from error
+            raise _unwritable(path.parent, error) from error
         if before:
             back_up(self.folder, path, before)
         write_whole(path, after, check=lambda: _check_seen(path, where, seen))
@@ -188,13 +189,26 @@ class ProjectStore:
 
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
+    lock = FileLock(folder / LOCK, timeout=PATIENCE)
     try:
-        with FileLock(folder / LOCK, timeout=PATIENCE):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise OutputRefused(
             f"{folder}: another DeepScribble is writing to this project; run again when it is done"
         ) from error
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> OutputRefused:
+    return OutputRefused(
+        f"{folder}: the project cannot be written ({error.strerror}); make the folder and all in "
+        "it writable"
+    )
 
 
 def _folder_of(entry: Any) -> Path:

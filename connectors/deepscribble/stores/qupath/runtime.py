@@ -10,10 +10,10 @@ import re
 import shlex
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from deepscribble.errors import InvalidInput, NotFound
+from deepscribble.errors import DeepScribbleError, InvalidInput, NotFound
 
 SUPPORTED = ((0, 5), (0, 6))
 """The versions of QuPath, major and minor, that this was tested with."""
@@ -68,6 +68,17 @@ def java_errors() -> tuple[type[BaseException], ...]:
     import jpype
 
     return (jpype.JException, OSError, ValueError, RuntimeError)
+
+
+@contextlib.contextmanager
+def failing_as(error: Callable[[str], DeepScribbleError]) -> Iterator[None]:
+    """Turn what Java throws into an error of ours, made of QuPath's words."""
+    import jpype
+
+    try:
+        yield
+    except jpype.JException as thrown:
+        raise error(f"QuPath says: {thrown}") from thrown
 
 
 def _start() -> Any:
