@@ -1,6 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer with venv, and a network the first time.
 #   make demo     strokes on a real image, round by round, through the real server
 #   make test     all tests that can run on this machine
+#   make soak     a hundred writers killed in mid-write (QuPath projects), minutes
 #   make check    ruff, mypy, stubs up to date, import directions
 #   make bench    latency, bytes on the wire, fields and polygons: JSON and tables
 #   make proto    generate the stubs of the contract anew
@@ -13,7 +14,7 @@ READY := $(VENV)/.ready
 PROTO := deepscribble/v1/deepscribble.proto
 STUBS = --python_out=$(1) --mypy_out=$(1) --grpc_python_out=$(1) --mypy_grpc_out=$(1)
 
-.PHONY: demo test check bench proto clean
+.PHONY: demo test soak check bench proto clean
 .DEFAULT_GOAL := test
 
 $(READY): pyproject.toml constraints.txt
@@ -30,6 +31,9 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+soak: $(READY)
+	DEEPSCRIBBLE_KILLS=100 $(BIN)/python -m pytest tests/stores/qupath/test_kill.py
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +49,7 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/qupath.py
 	$(BIN)/python bench/live.py
 
 proto: $(READY)
