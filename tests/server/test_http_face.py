@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from deepscribble.errors import InvalidInput, ModelRefused
-from deepscribble.server import serve
+from deepscribble.server import app, serve
 from deepscribble.server.app import beside
 
 MESSAGE_BYTES = 4 * 1024 * 1024
@@ -106,6 +106,26 @@ def test_what_runs_is_finished_and_what_is_new_is_refused_while_it_stops(engine:
         address = running.http
     with pytest.raises(httpx2.ConnectError), client(address) as web:
         web.get("/healthz")
+
+
+def test_what_runs_too_long_is_told_that_the_server_stops(
+    engine: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app, "GRACE_SECONDS", 0.1)
+    engine.gate.clear()
+    with (
+        ThreadPoolExecutor(1) as threads,
+        beside(lambda: engine, MESSAGE_BYTES, http="127.0.0.1:0") as running,
+        client(running.http) as web,
+    ):
+        call = threads.submit(web.post, "/v1/segment", json=ASKED)
+        while not engine.calls:
+            assert not call.done()
+        running.stop()
+        answer = call.result()
+        assert (answer.status_code, answer.json()["reason"]) == (503, "STOPPING")
+        engine.gate.set()
+    assert not caplog.records
 
 
 def test_a_connection_that_rests_does_not_hold_the_server_up(engine: Any) -> None:

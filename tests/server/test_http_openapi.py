@@ -27,6 +27,16 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
+FUZZED = settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+PLACE = {"width": 7, "height": 5, "mpp": 0.5}
+PIXELS = {"raw": {"width": 7, "height": 5, "rgb": "A" * 140}}
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +62,32 @@ def test_whatever_is_sent_the_answer_is_as_described(
 ) -> None:
     operation = face[path][method.upper()]
 
-    @settings(
-        max_examples=25,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @FUZZED
     @given(operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
         case.call_and_validate(checks=CHECKS)
 
     send()
+
+
+def test_whatever_is_drawn_the_answer_is_as_described(face: Any) -> None:
+    seen = set()
+
+    @FUZZED
+    @given(face["/v1/refine"]["POST"].as_strategy())
+    def send(case: Any) -> None:
+        # By chance alone hardly any request would get as far as its strokes.
+        if case.media_type == "application/json":
+            case.query = {}
+            case.body |= {"region": PLACE, "pixels": PIXELS}
+        else:
+            case.query = {"region": "0,0,7,5", "mpp": 0.5, "region_id": "none"}
+            for feature in case.body["features"]:
+                feature["properties"] = {"classification": "Tumor"}
+        seen.add(case.call_and_validate(checks=CHECKS).status_code)
+
+    send()
+    assert seen == {200, 400, 404}
 
 
 def test_the_document_is_openapi_and_follows_the_contract() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import uvicorn
@@ -68,10 +68,12 @@ class HttpFace:
     async def stop(self, grace: float) -> None:
         """Refuse new requests, let those that run end within `grace` seconds, and be gone."""
         self._stopping = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                while self._server.server_state.tasks:
-                    await asyncio.sleep(0.05)
+        if running := set(self._server.server_state.tasks):
+            _, late = await asyncio.wait(running, timeout=grace)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=CLOSING_SECONDS)
         self._server.should_exit = True
         await self._serving
 

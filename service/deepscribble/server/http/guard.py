@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepscribble.client.address import Address
-from deepscribble.server.http.problem import Problem
+from deepscribble.server.http.problem import STOPPING, Problem
 
 __all__ = ["Guard", "Lingering"]
 
@@ -45,11 +45,7 @@ class Guard:
                 "ask http://127.0.0.1 or http://localhost",
             ).response()
         elif self._stopping() and scope["path"] != HEALTH:
-            answer = Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "STOPPING",
-                "the server was asked to stop; start it again",
-            ).response()
+            answer = STOPPING.response()
         await answer(scope, receive, send)
 
 

@@ -253,6 +253,8 @@ _PROBLEM = {
     "required": ["type", "title", "status", "detail", "reason"],
     "additionalProperties": False,
 }
+_POSITION = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 3}
+_POSITIONS = {"anyOf": [_POSITION, {"type": "array", "items": _POSITION}]}
 _STROKE_FEATURES = {
     "type": "object",
     "properties": {
@@ -268,7 +270,7 @@ _STROKE_FEATURES = {
                         "type": "object",
                         "properties": {
                             "type": {"enum": ["LineString", "MultiPoint", "Polygon"]},
-                            "coordinates": {"type": "array"},
+                            "coordinates": {"type": "array", "items": _POSITIONS},
                         },
                         "required": ["type", "coordinates"],
                     },
@@ -289,7 +291,7 @@ def _annotations(schemas: dict[str, Schema]) -> Schema:
         for name, schema in schemas["RefineResponse"]["properties"].items()
         if name not in ("polygons", "change")
     }
-    ring = {"type": "array", "minItems": 4, "items": {"type": "array", "items": _SCALARS[1]}}
+    ring = {"type": "array", "minItems": 4, "items": _POSITION}
     feature = {
         "type": "object",
         "properties": {

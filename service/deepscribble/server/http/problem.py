@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from deepscribble.server.status import told
 
-__all__ = ["PROBLEM", "Problem", "Refused"]
+__all__ = ["PROBLEM", "STOPPING", "Problem", "Refused"]
 
 PROBLEM = "application/problem+json"
 
@@ -80,6 +80,14 @@ class Problem:
         if self.field:
             document["field"] = self.field
         return Response(json.dumps(document), self.status.value, dict(self.headers), PROBLEM)
+
+
+STOPPING = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "STOPPING",
+    "the server was asked to stop; start it again",
+)
+"""What is told to requests that come, or still run, at the end."""
 
 
 class Refused(Exception):

@@ -26,7 +26,7 @@ from deepscribble.server.http.body import read_body, read_message
 from deepscribble.server.http.guard import HEALTH, Guard, Lingering
 from deepscribble.server.http.media import GEOJSON, IMAGES, JSON, RAW, answer_type, body_type
 from deepscribble.server.http.openapi import describe
-from deepscribble.server.http.problem import Problem
+from deepscribble.server.http.problem import STOPPING, Problem
 from deepscribble.server.http.query import Query
 from deepscribble.server.servicer import Servicer
 from deepscribble.stores import RESULT_CLASS
@@ -197,6 +197,9 @@ def _told(handler: Handler) -> Handler:
             return await handler(request)
         except ClientDisconnect:
             return Response(status_code=CLIENT_GONE)
+        except asyncio.CancelledError:
+            # Only the face's end cancels a request; the client shall hear of it.
+            return STOPPING.response()
         except Exception as error:  # noqa: BLE001 - every one is told
             return Problem.of_error(f"{request.method} {request.url.path}", error).response()
 
