@@ -162,6 +162,7 @@ def test_an_update_keeps_its_place_and_what_people_noted(
         ours.getMeasurements().put("Perimeter", 3.0)
         ours.getMetadata().put("seen by", "Müller")
         ours.getMetadata().put("deepscribble.model.older", "sha256:0")
+        ours.getMetadata().put("deepscribble.region", "0,0,600,400,0,0")
         ours.setPathClass(QuPathPathClass("Carcinoma").java_object)
         child = drawn(entry, shapely.box(170, 120, 180, 130), "Necrosis")
         hierarchy.addObjectBelowParent(ours, child.java_object, True)
@@ -178,6 +179,7 @@ def test_an_update_keeps_its_place_and_what_people_noted(
     assert "Perimeter" not in ours[9]
     assert "Mean probability=0.5" in ours[9]
     assert "seen by=Müller" in ours[8]
+    assert "deepscribble.region=0,0,600,400,0,0" in ours[8]
     assert "older" not in ours[8]
     assert ours[4] == "Carcinoma"
     assert shapely.from_wkt(ours[6]).equals_exact(SHAPES["triangle"], 0.02, normalize=True)

@@ -19,6 +19,9 @@ from deepscribble.stores.qupath.runtime import java_class
 from deepscribble.stores.shape import ROUNDING, shape_of
 from deepscribble.stores.store import Edit, Query, Result
 
+MODEL = f"{METADATA_PREFIX}model."
+"""What the keys of metadata start with that name a model; the new result names its own."""
+
 
 def features_of(hierarchy: Any, query: Query, where: str) -> tuple[Feature, ...]:
     """The annotations of a hierarchy, nested ones too, in its order.
@@ -181,13 +184,13 @@ def _objects(results: Sequence[Result], where: str) -> Any:
 def _update(annotation: Any, fresh: Any) -> None:
     """Give an annotation of ours the geometry, measurements and metadata of a newer one.
 
-    Its class, its name, and the metadata of others stay. QuPath itself drops all measurements
-    with the shape that they were taken of.
+    Its class, its name and all other metadata stay. QuPath itself drops all measurements with the
+    shape that they were taken of.
     """
     annotation.setROI(fresh.getROI())
     annotation.getMeasurements().putAll(fresh.getMeasurements())
     metadata = annotation.getMetadata()
     for key in [str(key) for key in metadata.keySet()]:
-        if key.startswith(METADATA_PREFIX):
+        if key.startswith(MODEL):
             metadata.remove(key)
     metadata.putAll(fresh.getMetadata())

@@ -16,7 +16,9 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
+from deepscribble.slides import Slide
 from deepscribble.stores.backup import back_up
+from deepscribble.stores.files import open_file
 from deepscribble.stores.output import write_whole
 from deepscribble.stores.qupath import palette
 from deepscribble.stores.qupath.data import (
@@ -84,6 +86,10 @@ class ProjectStore:
         """As `Store.images`."""
         with self._java:
             return tuple(describe_image(entry) for entry in self._entries().values())
+
+    def open(self, image: StoreImage, mpp: float | None) -> Slide:
+        """As `Store.open`."""
+        return open_file(image, mpp)
 
     def read(self, image: StoreImage, query: Query) -> Content:
         """As `Store.read`."""
