@@ -1,0 +1,48 @@
+"""Fixtures: an OMERO server for tests, which are skipped where its client is not installed.
+
+`omero_server` is one server for all tests, the real one if DEEPSCRIBBLE_OMERO_URL names one;
+`own_omero_server` is a stand-in of the test's own, to be killed and spoiled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omero_standin.harness import URL, OmeroServer, real_server, standin_server
+
+
+def _needs_client() -> None:
+    for package, part in (("Ice", "zeroc-ice"), ("omero.gateway", "omero-py")):
+        pytest.importorskip(
+            package,
+            reason=f"{part} is not installed: run `python scripts/zeroc_ice.py` or `make omero`",
+            exc_type=ImportError,
+        )
+
+
+@pytest.fixture(scope="session")
+def omero_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OmeroServer]:
+    """An OMERO server with the tests' users and groups; make your own images in it."""
+    _needs_client()
+    folder = Path(tmp_path_factory.mktemp("omero"))
+    if URL in os.environ:
+        yield real_server(os.environ[URL], folder)
+        return
+    server = standin_server(folder)
+    assert server.standin is not None
+    yield server
+    server.standin.kill()
+
+
+@pytest.fixture
+def own_omero_server(tmp_path: Path) -> Iterator[OmeroServer]:
+    """A stand-in of this test's own, which may be killed and spoiled."""
+    _needs_client()
+    server = standin_server(tmp_path)
+    assert server.standin is not None
+    yield server
+    server.standin.kill()
