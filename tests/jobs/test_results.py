@@ -10,7 +10,7 @@ import shapely
 
 from deepscribble.geometry import Kind, Label, ModelRef, Outline, Polygon, Region, Stroke
 from deepscribble.jobs.plan import Part
-from deepscribble.jobs.results import to_results
+from deepscribble.jobs.results import largest, to_results
 from deepscribble.stores import Result, polygon_of, shape_of
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -67,3 +67,14 @@ def test_slivers_of_the_cut_are_no_annotations() -> None:
     shape = shapely.Polygon([(100, 100), (500, 100), (100, 500)])
     corner = polygon(shapely.box(299.5, 299.9, 310, 310))
     assert not results(shape, corner)
+
+
+def test_the_smallest_are_left_out_where_a_store_shows_only_so_many() -> None:
+    found = results(BOX, *(polygon(shapely.box(110, 110, 111 + n, 120)) for n in (3, 0, 9, 5)))
+    kept, notes = largest(found, 2, "a.svs")
+    assert kept == [found[2], found[3]]
+    assert [note.code for note in notes] == ["RESULTS_DROPPED"]
+    assert "of 4 outlines the 2 smallest, 23.81% of their area" in notes[0].message
+    assert largest(found, 4, "a.svs") == (found, [])
+    assert largest(found, None, "a.svs") == (found, [])
+    assert largest(found, -1, "a.svs")[0] == []

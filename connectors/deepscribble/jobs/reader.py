@@ -13,7 +13,7 @@ from deepscribble.errors import DeepScribbleError, InvalidInput
 from deepscribble.geometry import Warning
 from deepscribble.jobs.job import Job, Needs
 from deepscribble.jobs.journal import Journal
-from deepscribble.jobs.pixels import open_image, read_pixels
+from deepscribble.jobs.pixels import read_pixels
 from deepscribble.jobs.plan import Part, plan_parts
 from deepscribble.stores import Content, Store, StoreImage
 
@@ -92,7 +92,7 @@ def _image_steps(
     if entry is not None:
         yield Known(image, entry)
         return
-    with open_image(image, job.mpp) as slide:
+    with store.open(image, job.mpp) as slide:
         reach = needs.reach_um / slide.mpp
         parts, notes = plan_parts(content, slide.whole(), reach)
         if not parts:

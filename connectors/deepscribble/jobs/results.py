@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import shapely
 
-from deepscribble.geometry import Outline, Polygon
+from deepscribble.geometry import Outline, Polygon, Warning
 from deepscribble.jobs.plan import Part, shape_of_stroke
 from deepscribble.stores import Result, polygon_of, provenance, shape_of, to_result
 from deepscribble.stores.features import METADATA_PREFIX
@@ -46,6 +46,29 @@ def to_results(
         origin = provenance(outline.models, ids, time)
         results.append(to_result(polygon, class_name, {**origin, REGION: place}))
     return results
+
+
+def largest(
+    results: Sequence[Result], most: int | None, name: str
+) -> tuple[list[Result], list[Warning]]:
+    """As many results as a store shows, the smallest left out, in the order in which they were.
+
+    Args:
+        results: Everything that shall stand there.
+        most: How many; None for all.
+        name: What the warning, code RESULTS_DROPPED, calls the image.
+    """
+    if most is None or len(results) <= most:
+        return list(results), []
+    sizes = [(-shape_of(result.polygon).area, at) for at, result in enumerate(results)]
+    kept = sorted(at for _, at in sorted(sizes)[: max(most, 0)])
+    dropped = sum(-size for size, _ in sorted(sizes)[max(most, 0) :])
+    message = (
+        f"{name}: of {len(results)} outlines the {len(results) - len(kept)} smallest, "
+        f"{dropped / sum(-size for size, _ in sizes):.2%} of their area, were left out, since no "
+        f"more than {most} are shown there; draw smaller regions"
+    )
+    return [results[at] for at in kept], [Warning("RESULTS_DROPPED", message)]
 
 
 def _cut(part: Part, outline: Outline) -> Iterator[Polygon]:

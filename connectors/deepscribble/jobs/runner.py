@@ -27,7 +27,7 @@ from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.plan import Part
 from deepscribble.jobs.reader import Begun, Ended, Failed, Known, Ready, Step, read_steps
 from deepscribble.jobs.report import ImageReport, State, counts
-from deepscribble.jobs.results import REGION, to_results
+from deepscribble.jobs.results import REGION, largest, to_results
 from deepscribble.stores import Edit, Former, Result, Store, StoreImage, plan_edit
 
 PATIENCE_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -83,6 +83,7 @@ class Work:
         failed: Its parts that were not.
         results: The annotations of the parts that are done.
         problems: Why the others are not.
+        notes: What was left out of the results.
     """
 
     begun: Begun
@@ -90,12 +91,13 @@ class Work:
     failed: list[Part] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[Warning] = field(default_factory=list)
 
     @property
     def warnings(self) -> tuple[Warning, ...]:
         """All of them, from the store to the server, each once."""
         answered = (note for _, outline in self.done for note in outline.warnings)
-        return tuple(dict.fromkeys((*self.begun.warnings, *answered)))
+        return tuple(dict.fromkeys((*self.begun.warnings, *answered, *self.notes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class _Run:
         image = work.begun.image
         if not work.done:
             return _failed(image, *work.problems)
-        edit = plan_edit(work.begun.content, work.results, self._due(work))
+        edit = self._plan(work)
         state = State.PLANNED if self.job.is_dry else State.WRITTEN
         try:
             if not self.job.is_dry:
@@ -181,6 +183,15 @@ class _Run:
             problems=tuple(work.problems),
             warnings=work.warnings,
         )
+
+    def _plan(self, work: Work) -> Edit:
+        """What to change, within what the store shows."""
+        content, due, most = work.begun.content, self._due(work), work.begun.image.most_results
+        if most is not None:
+            most -= sum(1 for former in content.formers if former.stays or not due(former))
+        wanted, notes = largest(work.results, most, work.begun.image.name)
+        work.notes += notes
+        return plan_edit(content, wanted, due)
 
     def _write(self, work: Work, edit: Edit) -> None:
         image, version = work.begun.image, work.begun.content.version

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
-from deepscribble.slides import slide_files
+from deepscribble.slides import Slide, slide_files
 from deepscribble.stores.annotations import to_feature
 from deepscribble.stores.backup import back_up
 from deepscribble.stores.collection import EMPTY, edit_features
 from deepscribble.stores.features import entries_of, parse_features, parse_json, read_bytes
+from deepscribble.stores.files import open_file
 from deepscribble.stores.output import sweep, write_whole
 from deepscribble.stores.sorting import sort_features
 from deepscribble.stores.store import Content, Edit, Query, StoreImage
@@ -76,6 +77,10 @@ class FolderStore:
             )
             for path in paths
         )
+
+    def open(self, image: StoreImage, mpp: float | None) -> Slide:
+        """As `Store.open`."""
+        return open_file(image, mpp)
 
     def read(self, image: StoreImage, query: Query) -> Content:
         """As `Store.read`."""

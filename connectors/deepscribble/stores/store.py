@@ -15,6 +15,7 @@ from typing import Protocol, Self
 from shapely.geometry.base import BaseGeometry
 
 from deepscribble.geometry import Polygon, Stroke, Warning
+from deepscribble.slides import Slide
 from deepscribble.stores.classes import StrokeClasses
 
 REGIONS = ("Region*",)
@@ -31,6 +32,7 @@ class StoreImage:
         mpp: µm per level-0 pixel as the store knows it; None leaves it to the file.
         size: Width and height, level-0 pixels, as the store knows them; None likewise.
         problem: Why it cannot be worked on, and what to do; empty if it can.
+        most_results: How many of our results its viewers show; None for any number.
     """
 
     id: str
@@ -39,6 +41,7 @@ class StoreImage:
     mpp: float | None = None
     size: tuple[int, int] | None = None
     problem: str = ""
+    most_results: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,19 @@ class Store(Protocol):
 
         Raises:
             InvalidInput: the store itself cannot be read.
+        """
+
+    def open(self, image: StoreImage, mpp: float | None) -> Slide:
+        """The pixels of an image, to be closed after use.
+
+        Args:
+            image: The image.
+            mpp: µm per level-0 pixel where nobody else tells it.
+
+        Raises:
+            InvalidInput: the store has a problem with it, or it is not the image that the store
+                means.
+            MissingScale: nobody tells its µm per pixel.
         """
 
     def read(self, image: StoreImage, query: Query) -> Content:

@@ -35,6 +35,9 @@ WHERE = {
 }
 """Which images each kind of address means."""
 
+MOST_RESULTS = 500
+"""How many Rois of an image OMERO.iviewer and OMERO.figure show at a time."""
+
 KINDS_OF_PIXEL = {"uint8": "u1", "uint16": ">u2"}
 """Types of pixel that a brightfield scanner writes, as NumPy reads what the server sends."""
 
@@ -78,13 +81,9 @@ class Image:
     def for_store(self) -> StoreImage:
         """The image as every store has it."""
         mean = math.sqrt(self.mpp[0] * self.mpp[1]) if self.mpp else None
+        size = None if self.problem else self.size
         return StoreImage(
-            f"Image:{self.id}",
-            self.name,
-            None,
-            mean,
-            None if self.problem else self.size,
-            self.problem,
+            f"Image:{self.id}", self.name, None, mean, size, self.problem, MOST_RESULTS
         )
 
 
