@@ -84,7 +84,7 @@ class ProjectStore:
 
     def images(self) -> tuple[StoreImage, ...]:
         """As `Store.images`."""
-        with self._java:
+        with self._java, failing_as(partial(InvalidInput, str(self._file))):
             return tuple(describe_image(entry) for entry in self._entries().values())
 
     def open(self, image: StoreImage, mpp: float | None) -> Slide:
