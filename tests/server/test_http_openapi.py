@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -112,3 +113,14 @@ def test_one_stroke_has_one_geometry() -> None:
     assert validator.is_valid({"id": "s", "polyline": line})
     assert not validator.is_valid({"id": "s", "polyline": line, "points": points})
     assert not validator.is_valid({"id": "s", "colour": "red"})
+
+
+def test_the_page_about_the_face_names_all_of_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    for path, route in describe()["paths"].items():
+        for method, operation in route.items():
+            assert f"`{method.upper()} {path}`" in page
+            for parameter in operation["parameters"]:
+                assert parameter["name"] in page
+            for status in operation["responses"]:
+                assert status in page
