@@ -19,7 +19,9 @@ from deepscribble.geometry import Polygon
 from deepscribble.jobs import Journal
 from deepscribble.stores import Query, Result, open_folder, plan_edit, to_result
 
-KILLS = 20
+KILLS = int(os.environ.get("DEEPSCRIBBLE_KILLS", "20"))
+"""`make soak` asks for more."""
+
 SECONDS = 0.2
 """No writer lives longer than this after its first file."""
 
