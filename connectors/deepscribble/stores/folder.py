@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
+from deepscribble.errors import InvalidInput, StoreConflict
 from deepscribble.slides import Slide, slide_files
 from deepscribble.stores.annotations import to_feature
 from deepscribble.stores.backup import back_up
 from deepscribble.stores.collection import EMPTY, edit_features
 from deepscribble.stores.features import entries_of, parse_features, parse_json, read_bytes
 from deepscribble.stores.files import open_file
-from deepscribble.stores.output import sweep, write_whole
+from deepscribble.stores.output import check_permitted, sweep, write_whole
 from deepscribble.stores.sorting import sort_features
 from deepscribble.stores.store import Content, Edit, Query, StoreImage
 
@@ -107,9 +106,7 @@ class FolderStore:
         before = path.read_bytes() if path.exists() else b""
         _check_seen(path, seen)
         if before:
-            # Whoever has the right to the folder could replace it, but nobody shall.
-            if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-                raise OutputRefused(f"{path}: the file is read-only; make it writable")
+            check_permitted(path)
             back_up(self._folder, path, before)
         sweep(self._folder)
         after = _edited(before, edit, str(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable
@@ -65,6 +66,17 @@ def write_whole(
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def check_permitted(path: Path) -> None:
+    """Respect a file that is marked read-only, whatever the folder would allow.
+
+    Raises:
+        OutputRefused: nobody may write to it.
+    """
+    # Whoever has the right to the folder could replace it, but nobody shall.
+    if path.exists() and not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise OutputRefused(f"{path}: the file is read-only; make it writable")
 
 
 def sweep(folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,7 @@ def test_the_first_state_is_kept(project: Any, result: Any) -> None:
 def test_what_a_killed_writer_left_is_cleared(project: Any, result: Any) -> None:
     left = project.data.with_name(".deepscribble-0.tmp")
     left.write_bytes(b"half")
+    os.utime(left, (0, 0))
     project.write(result(SHAPES["box"]))
     assert not left.exists()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from deepscribble.errors import InvalidInput, OutputRefused, StoreConflict
 from deepscribble.slides import Slide
 from deepscribble.stores.backup import back_up
 from deepscribble.stores.files import open_file
-from deepscribble.stores.output import write_whole
+from deepscribble.stores.output import check_permitted, sweep, write_whole
 from deepscribble.stores.qupath import palette
 from deepscribble.stores.qupath.data import (
     FILE,
@@ -43,9 +42,6 @@ PATIENCE = 20.0
 """Seconds that a writer waits for another one."""
 
 SUMMARY = "summary.json"
-
-LEFT = ".deepscribble-*.tmp"
-"""What a writer leaves that was killed; it never took the place of anything."""
 
 
 def open_project(path: str | os.PathLike[str]) -> ProjectStore:
@@ -121,7 +117,7 @@ class ProjectStore:
             path = _folder_of(entry) / FILE
             before = read_data(path.parent, image.name)
             _check_seen(path, image.name, seen)
-            _check_permitted(path)
+            check_permitted(path)
             with failing_as(refused), opened(entry, image.name) as server:
                 size = (int(server.getWidth()), int(server.getHeight()))
                 check_results((*edit.added, *edit.updated), size, image.name)
@@ -174,10 +170,9 @@ class ProjectStore:
     def _replace(self, path: Path, before: bytes, after: bytes, where: str, seen: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(LEFT):
-                left.unlink()
         except OSError as error:
             raise _unwritable(path.parent, error) from error
+        sweep(path.parent)
         if before:
             back_up(self.folder, path, before)
         write_whole(path, after, check=lambda: _check_seen(path, where, seen))
@@ -235,9 +230,3 @@ def _check_seen(path: Path, where: str, seen: str) -> None:
             f"{where}: {path} changed since it was read, so it was left alone; save and close the "
             "image in QuPath, then run again"
         )
-
-
-def _check_permitted(path: Path) -> None:
-    # Whoever has the right to the folder could replace the file, but nobody shall.
-    if path.exists() and not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise OutputRefused(f"{path}: the file is read-only; make it writable")
