@@ -1,7 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer with venv, and a network the first time.
 #   make demo     strokes on a real image, round by round, through the real server
 #   make test     all tests that can run on this machine
-#   make soak     a hundred writers killed in mid-write (QuPath projects), minutes
+#   make soak     a hundred writers killed in mid-write, folders and QuPath projects: minutes
 #   make check    ruff, mypy, stubs up to date, import directions
 #   make bench    latency, bytes on the wire, fields and polygons: JSON and tables
 #   make proto    generate the stubs of the contract anew
@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OMERO := $(VENV)/.omero
 PROTO := deepscribble/v1/deepscribble.proto
 STUBS = --python_out=$(1) --mypy_out=$(1) --grpc_python_out=$(1) --mypy_grpc_out=$(1)
 
@@ -24,15 +25,23 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# Once for each Python; without it the OMERO tests are skipped, and say so.
+$(OMERO): $(READY) deploy/zeroc_ice.py
+	@{ $(BIN)/python deploy/zeroc_ice.py && $(BIN)/pip install --quiet \
+		--disable-pip-version-check -c constraints.txt -e '.[omero-test]'; } || \
+		echo "no OMERO client: its tests are skipped; to try again: rm $@; make test"
+	@touch $@
+
 demo: $(READY)
 	$(BIN)/python demo/rounds.py $(if $(IMAGE),--image '$(IMAGE)') \
 		$(if $(STROKES),--strokes '$(STROKES)') $(if $(MPP),--mpp $(MPP))
 
-test: $(READY)
+test: $(OMERO)
 	$(BIN)/python -m pytest
 
-soak: $(READY)
-	DEEPSCRIBBLE_KILLS=100 $(BIN)/python -m pytest tests/stores/qupath/test_kill.py
+soak: $(OMERO)
+	DEEPSCRIBBLE_KILLS=100 $(BIN)/python -m pytest \
+		tests/stores/test_folder_killed.py tests/stores/qupath/test_kill.py
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -47,10 +56,11 @@ check: $(READY)
 		done && echo "stubs: up to date"
 	$(BIN)/python -m pytest -q tests/test_house.py
 
-bench: $(READY)
+bench: $(OMERO)
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/qupath.py
 	$(BIN)/python bench/live.py
+	$(BIN)/python bench/annotate.py
 
 proto: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \

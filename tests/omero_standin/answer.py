@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import omero
 from omero.rtypes import rbool, rdouble, rint, rlong, robject, rstring, rtime
 
 from omero_standin.hql import Call, Join, Literal, Param, Path, Select
@@ -21,10 +20,11 @@ from omero_standin.schema import (
     UnknownName,
     collections,
     fields,
-    interface,
     is_a,
+    named,
     wrapper,
 )
+from omero_standin.schema import names as names_of
 from omero_standin.schema import table as table_of
 from omero_standin.world import Quantity, Ref, Row
 
@@ -180,7 +180,6 @@ class Answer:
     def _candidates(self) -> Iterator[Row]:
         """The rows to start from: by the index where the condition names an owner or an id."""
         world, query = self.caller.world, self.query
-        interface(query.kind)
         conditions = (query.where,)
         if isinstance(query.where, Call) and query.where.name == "and":
             conditions = query.where.operands
@@ -196,7 +195,7 @@ class Answer:
             if len(left.names) == 2:
                 found = [world.get(Ref(table_of(query.kind), id)) for id in wanted]
                 return iter([r for r in found if r is not None and is_a(r.kind, query.kind)])
-            target = _target(query.kind, left.names[1]) if len(left.names) == 3 else None
+            target = named(query.kind, left.names[1]) if len(left.names) == 3 else None
             if target is not None:
                 rows = [
                     row
@@ -221,20 +220,10 @@ class Answer:
         if names[0] == "details":
             value = self._detail(row, names[1])
             return [] if value is None else [value]
-        if names[0] not in collections(row.kind) + fields(row.kind):
-            return self._sibling(row, names[0])
         found = follow(self.caller, row, names[0])
         for name in names[1:]:
             found = [other for row in found for other in follow(self.caller, row, name)]
         return found
-
-    @staticmethod
-    def _sibling(row: Row, name: str) -> list[Any]:
-        """A property that only another subclass has, such as `a.file` of an Annotation: null."""
-        for kind in ("FileAnnotation", "Polygon", "Mask", "Rectangle"):
-            if is_a(kind, table_of(row.kind)) and name in collections(kind) + fields(kind):
-                return []
-        raise UnknownName(f"could not resolve property: {name} of: {row.kind}")
 
     def _detail(self, row: Row, name: str) -> Any:
         world = self.caller.world
@@ -253,8 +242,6 @@ class Answer:
     def _path(self, path: Path, binding: Binding) -> Any:
         names = list(path.names)
         if names[0] not in binding:
-            if names[0] not in fields(self.query.kind) + ("id",):
-                raise UnknownName(f"{names[0]} is no alias of this query")
             names.insert(0, self.query.alias)
         value = binding[names.pop(0)]
         while names and value is not None:
@@ -286,8 +273,8 @@ class Answer:
             raise UnknownName(
                 f"illegal attempt to dereference collection [{row.kind}.{name}] with a path"
             )
-        if name not in fields(row.kind):
-            self._sibling(row, name)
+        if name not in names_of(row.ref.table):
+            raise UnknownName(f"could not resolve property: {name} of: {row.kind}")
         return row.values.get(name), names
 
     def _members(self, items: Any, binding: Binding) -> set[Any]:
@@ -346,13 +333,6 @@ class Answer:
 
 
 _MISSING = object()
-
-
-def _target(kind: str, name: str) -> str | None:
-    """The table that a field names, where that is known."""
-    if kind.endswith("AnnotationLink") and name in ("parent", "child"):
-        return kind.removesuffix("AnnotationLink") if name == "parent" else "Annotation"
-    return {"image": "Image", "roi": "Roi", "pixels": "Pixels"}.get(name)
 
 
 def _by_id(row: Row) -> int:

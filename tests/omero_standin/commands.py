@@ -6,6 +6,7 @@ from typing import Any
 
 import omero
 import omero.cmd
+
 from omero_standin.graph import Deletion
 from omero_standin.servant import Call, Servant
 

@@ -53,6 +53,17 @@ class Orders:
         with self.server.world.lock:
             forget_settings(self.server.world, image)
 
+    def reset(self) -> None:
+        """Forget all but users and groups; no sessions, no faults, no calls."""
+        server = self.server
+        server.faults.clear()
+        server.sessions.expire()
+        with server.world.lock:
+            server.world.empty()
+        server.own.clear()
+        server.hung.clear()
+        server.faults.forget_calls()
+
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """All objects of a kind."""
         with self.server.world.lock:
@@ -101,7 +112,7 @@ def serve(server: Server, port: int) -> None:
     orders = Orders(server)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             name = self.path.strip("/")
             try:

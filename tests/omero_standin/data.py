@@ -6,10 +6,12 @@ from typing import Any
 
 import omero
 from omero.rtypes import unwrap
+
 from omero_standin.answer import Answer
 from omero_standin.graph import Deletion, Save
 from omero_standin.hql import parse
 from omero_standin.marshal import Marshaller, follow
+from omero_standin.names import check_names
 from omero_standin.rights import ALL_GROUPS, Caller
 from omero_standin.schema import table
 from omero_standin.servant import Call, Servant
@@ -54,7 +56,9 @@ class Query(Servant, omero.api.IQuery):
 
     def _answer(self, call: Call, text: str, params: Any) -> Answer:
         values = {name: unwrap(value) for name, value in ((params and params.map) or {}).items()}
-        return Answer(call.caller(), parse(text), values)
+        query = parse(text)
+        check_names(query)
+        return Answer(call.caller(), query, values)
 
     def _by_id(self, call: Call, kind: str, id: int) -> Any:
         caller = call.caller()

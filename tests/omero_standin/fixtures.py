@@ -38,11 +38,23 @@ def omero_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OmeroServ
     server.standin.kill()
 
 
-@pytest.fixture
-def own_omero_server(tmp_path: Path) -> Iterator[OmeroServer]:
-    """A stand-in of this test's own, which may be killed and spoiled."""
+@pytest.fixture(scope="session")
+def _spare_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OmeroServer]:
+    """The process behind `own_omero_server`: to start one takes longer than most tests."""
     _needs_client()
-    server = standin_server(tmp_path)
+    server = standin_server(Path(tmp_path_factory.mktemp("omero-own")))
     assert server.standin is not None
     yield server
     server.standin.kill()
+
+
+@pytest.fixture
+def own_omero_server(_spare_standin: OmeroServer) -> OmeroServer:
+    """A stand-in with nothing in it but users and groups, which may be killed and spoiled."""
+    standin = _spare_standin.standin
+    assert standin is not None
+    if standin.died():
+        standin.kill()
+        standin.start()
+    standin.reset()
+    return _spare_standin

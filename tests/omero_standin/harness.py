@@ -150,6 +150,10 @@ class Standin:
         """How many pixel stores and handles nobody has closed."""
         return int(self._order("stores"))
 
+    def reset(self) -> None:
+        """Forget all but users and groups; no sessions, no faults, no calls."""
+        self._order("reset")
+
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """All objects of a kind, whoever may see them."""
         return list(self._order("rows", kind=kind))
@@ -166,7 +170,7 @@ class Standin:
         """An image of a file; see `OmeroServer.image`."""
         return int(self._order("image", path=str(path), **about))
 
-    def _order(self, name: str, **about: Any) -> Any:
+    def _order(self, name: str, /, **about: Any) -> Any:
         connection = http.client.HTTPConnection(HOST, self.control_port, timeout=60)
         try:
             connection.request("POST", f"/{name}", json.dumps(about))
@@ -218,9 +222,7 @@ class OmeroServer:
         from omero.gateway import BlitzGateway
 
         password = self.root_password if user == "root" else self.people[user]
-        connection = BlitzGateway(
-            user, password, host=self.host, port=self.port, secure=secure, group=group
-        )
+        connection = BlitzGateway(user, password, host=self.host, port=self.port, secure=secure)
         if not connection.connect():
             raise RuntimeError(f"{user} could not log in: {connection.getLastError()}")
         try:
@@ -312,6 +314,7 @@ class OmeroServer:
     ) -> int:
         from omero.model import LengthI
         from omero.model.enums import UnitsLength
+
         from omero_standin.buffers import as_planes
 
         planes = as_planes(pixels)

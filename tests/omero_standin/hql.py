@@ -18,10 +18,13 @@ TOKEN = re.compile(
     |(?P<name>[A-Za-z_]\w*(?:\.\w+)*)|(?P<sign><=|>=|!=|<>|[=<>(),*]))""",
     re.VERBOSE,
 )
-KEYWORDS = frozenset(
-    "select distinct from as join fetch left outer inner where and or not in is null like exists "
-    "group order by asc desc true false".split()
-)
+# fmt: off
+KEYWORDS = frozenset((
+    "select", "distinct", "from", "as", "join", "fetch", "left", "outer", "inner", "where",
+    "and", "or", "not", "in", "is", "null", "like", "exists", "group", "order", "by", "asc",
+    "desc", "true", "false",
+))
+# fmt: on
 FUNCTIONS = frozenset(("lower", "upper", "count", "max", "min", "sum", "index", "size"))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 import omero
 from omero.rtypes import rlong
+
 from omero_standin.marshal import Marshaller
 from omero_standin.people import row
 from omero_standin.rights import Caller

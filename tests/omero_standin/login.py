@@ -7,9 +7,9 @@ from typing import Any
 
 import Glacier2
 import Ice
-
 import omero
 from omero.rtypes import rlong, rstring, rtime
+
 from omero_standin.commands import Handle
 from omero_standin.rights import Caller
 from omero_standin.servant import Call, Servant

@@ -40,7 +40,8 @@ def wrapped(kind: str, name: str, value: Any) -> Any:
         return getattr(omero.model, f"{value.kind}I")(value.value, value.unit)
     if name == "mapValue" or name == "config":
         return [omero.model.NamedValue(*pair) for pair in value]
-    return wrapper(kind, name)(value)
+    wrap = wrapper(kind, name)
+    return value if wrap is None else wrap(value)
 
 
 def unloaded(world_kind: str, id: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import omero
+
 from omero_standin.rights import ROOT, SYSTEM_GROUP, USER_GROUP, Caller
 from omero_standin.schema import fields
 from omero_standin.world import Commit, Ref, Row, World

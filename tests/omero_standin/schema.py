@@ -38,8 +38,18 @@ PARENTS = {
 """Of which child's which field a parent's collection is made."""
 
 SYSTEM = frozenset(
-    ("Experimenter", "ExperimenterGroup", "GroupExperimenterMap", "Event", "Session")
-    + ("PixelsType", "DimensionOrder", "Format", "RenderingModel", "Family")
+    (
+        "Experimenter",
+        "ExperimenterGroup",
+        "GroupExperimenterMap",
+        "Event",
+        "Session",
+        "PixelsType",
+        "DimensionOrder",
+        "Format",
+        "RenderingModel",
+        "Family",
+    )
 )
 """Tables that everybody reads and only the system writes."""
 
@@ -95,21 +105,53 @@ def is_a(kind: str, base: str) -> bool:
 @cache
 def fields(kind: str) -> tuple[str, ...]:
     """The names of a kind's scalar and to-one properties."""
-    names = implementation(kind)._field_info._fields
-    return tuple(name for name in names if name != "details" and not is_collection(kind, name))
+    every = implementation(kind)._field_info._fields
+    return tuple(name for name in every if name != "details" and not is_collection(kind, name))
 
 
 @cache
 def collections(kind: str) -> tuple[str, ...]:
     """The names of a kind's collections."""
-    names = implementation(kind)._field_info._fields
-    return tuple(name for name in names if is_collection(kind, name))
+    every = implementation(kind)._field_info._fields
+    return tuple(name for name in every if is_collection(kind, name))
 
 
 @cache
 def is_collection(kind: str, name: str) -> bool:
-    """Whether a property is a collection."""
-    return hasattr(implementation(kind), f"sizeOf{name[:1].upper()}{name[1:]}")
+    """Whether a property is a collection, in a kind or in one that derives from it."""
+    size = f"sizeOf{name[:1].upper()}{name[1:]}"
+    return any(hasattr(implementation(concrete), size) for concrete in derived(kind))
+
+
+@cache
+def derived(kind: str) -> tuple[str, ...]:
+    """The kinds that objects can have: the kind itself unless it is abstract, and its heirs."""
+    every = (name.removesuffix("I") for name in dir(omero.model) if name.endswith("I"))
+    known = (name for name in every if isinstance(getattr(omero.model, name, None), type))
+    return tuple(
+        name
+        for name in known
+        if issubclass(getattr(omero.model, name), interface(kind)) and _can_be_made(name)
+    )
+
+
+def _can_be_made(kind: str) -> bool:
+    return hasattr(getattr(omero.model, f"{kind}I"), "_field_info")
+
+
+@cache
+def names(kind: str) -> frozenset[str]:
+    """All properties of a kind, and of those that derive from it."""
+    return frozenset(
+        name for concrete in derived(kind) for name in fields(concrete) + collections(concrete)
+    )
+
+
+def named(kind: str, name: str) -> str | None:
+    """The kind that a to-one property leads to, where that is known."""
+    if kind.endswith("AnnotationLink") and name in ("parent", "child"):
+        return kind.removesuffix("AnnotationLink") if name == "parent" else "Annotation"
+    return {"image": "Image", "roi": "Roi", "pixels": "Pixels"}.get(name)
 
 
 def wrapper(kind: str, name: str) -> Any:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import Ice
-
 import omero
+
 from omero_standin.hql import Unreadable
 from omero_standin.rights import Caller
 from omero_standin.schema import UnknownName

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import Ice
-
 import omero
 import omero.ObjectFactoryRegistrar
+
 from omero_standin import data, images, login
 from omero_standin.buffers import Buffers
 from omero_standin.certificate import PASSWORD, write_certificate

@@ -8,8 +8,8 @@ import uuid
 from dataclasses import dataclass, field
 
 import Glacier2
-
 import omero
+
 from omero_standin.rights import USER_GROUP, Caller
 from omero_standin.world import Ref, World
 
@@ -107,5 +107,5 @@ class Sessions:
 
     def caller(self, session: Session, group: str) -> Caller:
         """Who calls in a session, for the group that the call's context names, if any."""
-        wanted = int(group) if group else session.group
+        wanted = int(group) if group.lstrip("-").isdigit() else session.group
         return Caller(self.world, session.user, wanted, session.group)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 import omero
+
 from omero_standin.rights import ALL_GROUPS, Caller
 from omero_standin.servant import Call, Servant
 from omero_standin.world import Ref

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from omero_standin.schema import is_a, table
+from omero_standin.schema import SYSTEM, is_a, table
 
 
 class Ref(NamedTuple):
@@ -137,6 +137,14 @@ class World:
             self.journal.write(head + data)
             self.journal.flush()
         self._apply(changes.rows, changes.taken, changes.event, now)
+
+    def empty(self) -> None:
+        """Delete all but what belongs to the system; ids are not used again."""
+        commit = Commit(self)
+        for name in set(self.tables) - SYSTEM:
+            for row in self.tables[name].values():
+                commit.delete(row.ref)
+        self.commit(commit)
 
     def _apply(
         self, rows: dict[Ref, Row | None], taken: dict[str, int], event: int, now: float
