@@ -8,8 +8,8 @@ from deepscribble.errors import InvalidInput
 from deepscribble.stores.qupath.palette import with_classes
 
 
-def listed(*classes: dict[str, object]) -> str:
-    return json.dumps({"pathClasses": list(classes), "more": 1})
+def listed(*classes: dict[str, object]) -> bytes:
+    return json.dumps({"pathClasses": list(classes), "more": 1}).encode()
 
 
 def test_a_class_that_is_missing_comes_last_with_our_colour() -> None:
@@ -28,13 +28,13 @@ def test_a_list_that_lacks_nothing_is_left(names: list[str]) -> None:
     assert with_classes(listed({"name": "Tumor"}), names, "classes.json") is None
 
 
-@pytest.mark.parametrize("text", [None, "", "{}", '{"pathClasses": []}'])
-def test_an_empty_list_is_left_to_qupath(text: str | None) -> None:
+@pytest.mark.parametrize("text", [b"", b" ", b"{}", b'{"pathClasses": []}'])
+def test_an_empty_list_is_left_to_qupath(text: bytes) -> None:
     assert with_classes(text, ["Tumor", "Stroma"], "classes.json") is None
 
 
 def test_an_empty_list_gets_qupaths_own_before_ours() -> None:
-    text = with_classes(None, ["Tumor", "Carcinoma"], "classes.json")
+    text = with_classes(b"", ["Tumor", "Carcinoma"], "classes.json")
     assert text is not None
     names = [entry["name"] for entry in json.loads(text)["pathClasses"]]
     assert names[0] == "Tumor"
@@ -42,8 +42,10 @@ def test_an_empty_list_gets_qupaths_own_before_ours() -> None:
     assert names[-1] == "Carcinoma"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"pathClasses": [3]}', '{"pathClasses": 3}'])
-def test_a_damaged_list_is_not_overwritten(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b'{"pathClasses": [3]}', b"\xff", b'{"pathClasses": 3}']
+)
+def test_a_damaged_list_is_not_overwritten(text: bytes) -> None:
     with pytest.raises(InvalidInput, match=r"classes\.json: the list of classes is damaged"):
         with_classes(text, ["Tumor"], "classes.json")
 

@@ -12,7 +12,13 @@ import pytest
 
 pytestmark = pytest.mark.qupath
 
-MODULES = ("test_project.py", "test_data.py", "test_images.py", "test_palette.py")
+MODULES = (
+    "test_project.py",
+    "test_objects.py",
+    "test_data.py",
+    "test_images.py",
+    "test_palette.py",
+)
 
 
 def installed() -> list[Path]:

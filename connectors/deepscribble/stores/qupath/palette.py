@@ -25,7 +25,7 @@ STANDARD = {
 """The classes and colours, red, green and blue, that QuPath shows in a project without any."""
 
 
-def with_classes(text: str | None, names: list[str], where: str) -> str | None:
+def with_classes(content: bytes, names: list[str], where: str) -> bytes | None:
     """The content of `classes.json` with classes that it lacks; None if it lacks none.
 
     A class that is listed keeps its colour. QuPath fills an empty list with its own classes when it
@@ -33,7 +33,7 @@ def with_classes(text: str | None, names: list[str], where: str) -> str | None:
     or becomes QuPath's own and ours behind.
 
     Args:
-        text: The content of the file, None if there is none.
+        content: What the file holds, nothing if there is none.
         names: Classes that the project shall have.
         where: What errors call the file.
 
@@ -41,7 +41,7 @@ def with_classes(text: str | None, names: list[str], where: str) -> str | None:
         InvalidInput: it is not what QuPath writes.
     """
     try:
-        document = json.loads(text) if text and text.strip() else {}
+        document = json.loads(content) if content.strip() else {}
         listed = list(document.get("pathClasses") or [])
         known = {str(entry["name"]) for entry in listed if "name" in entry}
     except (ValueError, AttributeError, TypeError) as error:
@@ -56,7 +56,8 @@ def with_classes(text: str | None, names: list[str], where: str) -> str | None:
     if not missing:
         return None
     listed += [_entry(name, COLORS.get(name)) for name in missing]
-    return json.dumps({**document, "pathClasses": listed}, ensure_ascii=False, indent=2)
+    text = json.dumps({**document, "pathClasses": listed}, ensure_ascii=False, indent=2)
+    return text.encode()
 
 
 def _entry(name: str, color: Any) -> dict[str, Any]:

