@@ -47,5 +47,5 @@ def running(engine: Any) -> Iterator[Running]:
 @pytest.fixture
 def web(running: Running) -> Iterator[httpx2.Client]:
     # A proxy of the network cannot reach this machine's own loopback.
-    with httpx2.Client(base_url=f"http://{running.http}", trust_env=False, timeout=60) as client:
+    with httpx2.Client(base_url=f"http://{running.http}", trust_env=False, timeout=300) as client:
         yield client

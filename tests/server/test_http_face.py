@@ -22,7 +22,7 @@ ASKED: dict[str, Any] = {
 
 
 def client(address: Any) -> httpx2.Client:
-    return httpx2.Client(base_url=f"http://{address}", trust_env=False, timeout=60)
+    return httpx2.Client(base_url=f"http://{address}", trust_env=False, timeout=300)
 
 
 def test_a_taken_port_is_refused_before_models_are_loaded() -> None:
@@ -85,7 +85,10 @@ def test_ipv6_loopback_is_served(engine: Any) -> None:
             assert web.get("/healthz").status_code == 200
 
 
-def test_what_runs_is_finished_and_what_is_new_is_refused_while_it_stops(engine: Any) -> None:
+def test_what_runs_is_finished_and_what_is_new_is_refused_while_it_stops(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "GRACE_SECONDS", 300)
     engine.gate.clear()
     with (
         ThreadPoolExecutor(1) as threads,

@@ -33,7 +33,7 @@ def faces(untrained_models: Path) -> Iterator[Faces]:
 
 @pytest.fixture(scope="module")
 def web(faces: Faces) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://{faces.http}", trust_env=False, timeout=60) as client:
+    with httpx2.Client(base_url=f"http://{faces.http}", trust_env=False, timeout=300) as client:
         yield client
 
 

@@ -24,7 +24,7 @@ ASKED: dict[str, Any] = {
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -33,7 +33,7 @@ def until(condition: Callable[[], bool]) -> None:
 def begin(running: Running, *lines: str, body: bytes = b"") -> socket.socket:
     """A connection that has sent this much of a request."""
     assert running.http is not None
-    connection = socket.create_connection((running.http.host, running.http.port), 60)
+    connection = socket.create_connection((running.http.host, running.http.port), 300)
     head = "\r\n".join((*lines, f"Host: {running.http}", "", ""))
     connection.sendall(head.encode() + body)
     return connection
