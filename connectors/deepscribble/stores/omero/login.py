@@ -32,6 +32,7 @@ LOST = (
     Ice.ObjectAdapterDeactivatedException,
     Glacier2.SessionNotExistException,
     omero.SessionException,
+    omero.ClientError,
 )
 """What says that the session or the connection is gone, so that a new one may do."""
 
@@ -68,31 +69,9 @@ def log_in(address: Address, credentials: Credentials, connection: Connection) -
     client = omero.client(host=address.host, port=address.port, pmap=_properties(connection))
     client.setAgent(AGENT)
     try:
-        if credentials.key:
-            client.joinSession(credentials.key).detachOnDestroy()
-        else:
-            client.createSession(credentials.user, credentials.password)
-        client.enableKeepAlive(KEEP_ALIVE_SECONDS)
-    except Glacier2.PermissionDeniedException as error:
-        raise _refused(address, credentials, "its name or password is wrong") from error
-    except omero.ExpiredCredentialException as error:
-        raise _refused(address, credentials, "its password has expired") from error
-    except Glacier2.CannotCreateSessionException as error:
-        raise _refused(address, credentials, error.reason or "no reason given") from error
-    except Ice.SecurityException as error:
-        raise InvalidInput(
-            address.server,
-            f"no secure connection came about ({first_line(error.reason)}); "
-            + (
-                "its certificate is not of the authority that was given"
-                if connection.authority
-                else "a server without a certificate needs the option for anonymous TLS"
-            ),
-        ) from error
-    except (*LOST, omero.ClientError) as error:
-        raise unavailable(address, error) from error
+        _enter(client, address, credentials, connection)
     except BaseException:
-        close_client(client)
+        drop_client(client)
         raise
     return client
 
@@ -104,6 +83,15 @@ def close_client(client: Any) -> None:
     except (Ice.Exception, omero.ClientError):
         # It is gone already, which is what is wanted.
         logging.getLogger(__name__).debug("the session was gone before it was closed")
+
+
+def drop_client(client: Any) -> None:
+    """Let go of a session that is gone, or never was, without a word to the server."""
+    try:
+        client.stopKeepAlive()
+        client.getCommunicator().destroy()
+    except (Ice.Exception, omero.ClientError):
+        logging.getLogger(__name__).debug("the session was let go of before")
 
 
 def unavailable(address: Address, error: Exception) -> StoreUnavailable:
@@ -119,6 +107,34 @@ def first_line(text: object) -> str:
     """What of a server's message fits into a sentence."""
     lines = str(text).strip().splitlines()
     return lines[0].strip() if lines else "no reason given"
+
+
+def _enter(client: Any, address: Address, credentials: Credentials, connection: Connection) -> None:
+    """Begin the session."""
+    try:
+        if credentials.key:
+            client.joinSession(credentials.key).detachOnDestroy()
+        else:
+            client.createSession(credentials.user, credentials.password)
+        client.enableKeepAlive(KEEP_ALIVE_SECONDS)
+    except Glacier2.PermissionDeniedException as error:
+        raise _refused(address, credentials, "its name or password is wrong") from error
+    except omero.ExpiredCredentialException as error:
+        raise _refused(address, credentials, "its password has expired") from error
+    except Glacier2.CannotCreateSessionException as error:
+        raise _refused(address, credentials, error.reason or "no reason given") from error
+    except Ice.SecurityException as error:
+        advice = (
+            "its certificate is not of the authority that was given"
+            if connection.authority
+            else "a server without a certificate needs the option for anonymous TLS"
+        )
+        raise InvalidInput(
+            address.server,
+            f"no secure connection came about ({first_line(error.reason)}); {advice}",
+        ) from error
+    except LOST as error:
+        raise unavailable(address, error) from error
 
 
 def _knock(address: Address, patience: float) -> None:

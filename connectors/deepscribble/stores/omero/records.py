@@ -16,7 +16,7 @@ RESULT = f"{VERSIONED}/result"
 """The namespace of the MapAnnotation on a Roi that is a result of ours."""
 
 ROIS = (
-    "select r from Roi r left outer join fetch r.shapes "
+    "select r from Roi r left outer join fetch r.shapes s left outer join fetch s.transform "
     "left outer join fetch r.annotationLinks l left outer join fetch l.child "
     "where r.image.id = :id order by r.id"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from deepscribble.stores.omero.login import (
     LOST,
     Connection,
     close_client,
+    drop_client,
     first_line,
     log_in,
     unavailable,
@@ -36,6 +38,28 @@ DELETE_SECONDS = 60
 """How long a deletion may take."""
 
 DELETE_LOOK_MS = 100
+
+
+class Login:
+    """An `omero.client` that is logged in, and services of its session, asked for once."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    @cached_property
+    def queries(self) -> Any:
+        """The service that reads."""
+        return self.client.sf.getQueryService()
+
+    @cached_property
+    def updates(self) -> Any:
+        """The service that saves."""
+        return self.client.sf.getUpdateService()
+
+    @cached_property
+    def pixels(self) -> Any:
+        """The service that knows how pixels are shown."""
+        return self.client.sf.getPixelsService()
 
 
 class Session(AbstractContextManager["Session"]):
@@ -63,13 +87,11 @@ class Session(AbstractContextManager["Session"]):
         self._credentials = credentials
         self._connection = connection
         self._lock = threading.Lock()
-        self._client: Any = log_in(address, credentials, connection)
-        # Which login this is: a thread that failed on an older one needs no further.
-        self._login = 0
+        self._login = Login(log_in(address, credentials, connection))
         self.user = self.call(_user_id)
 
-    def call(self, work: Callable[[Any], Answer], *, is_repeatable: bool = True) -> Answer:
-        """Work with the `omero.client`; after a new login once more if the session was gone.
+    def call(self, work: Callable[[Login], Answer], *, is_repeatable: bool = True) -> Answer:
+        """Work with the login; after a new one once more if the session was gone.
 
         Args:
             work: What to do. It raises what Ice raises.
@@ -80,15 +102,15 @@ class Session(AbstractContextManager["Session"]):
                 cut off and is not repeatable, so that what became of it is not known.
             DeepScribbleError: as the work raises.
         """
-        login, client = self._login, self._client
+        login = self._login
         try:
-            return work(client)
+            return work(login)
         except LOST as error:
             self._renew(login, error)
             if not is_repeatable:
                 raise unavailable(self.address, error) from error
         try:
-            return work(self._client)
+            return work(self._login)
         except LOST as error:
             raise unavailable(self.address, error) from error
 
@@ -103,19 +125,15 @@ class Session(AbstractContextManager["Session"]):
         parameters.addId(rlong(id))
         for name, text in texts.items():
             parameters.addString(name, rstring(text))
-        return self._read(
-            lambda client: client.sf.getQueryService().findAllByQuery(hql, parameters, ALL_GROUPS)
-        )
+        return self._read(lambda login: login.queries.findAllByQuery(hql, parameters, ALL_GROUPS))
 
     def find(self, kind: str, id: int) -> Any | None:
         """An object of a kind, or None if it is not there, or not for this user."""
-        return self._read(lambda client: client.sf.getQueryService().find(kind, id, ALL_GROUPS))
+        return self._read(lambda login: login.queries.find(kind, id, ALL_GROUPS))
 
     def rendering(self, pixels: int) -> Any | None:
         """The `RenderingDef` with which viewers show pixels, or None if nobody has looked yet."""
-        return self._read(
-            lambda client: client.sf.getPixelsService().retrieveRndSettings(pixels, ALL_GROUPS)
-        )
+        return self._read(lambda login: login.pixels.retrieveRndSettings(pixels, ALL_GROUPS))
 
     def raw_store(self, pixels: int) -> Any:
         """A `RawPixelsStore` of its own on pixels; whoever asks for it closes it.
@@ -125,8 +143,8 @@ class Session(AbstractContextManager["Session"]):
             StoreUnavailable: it went away.
         """
 
-        def opened(client: Any) -> Any:
-            store = client.sf.createRawPixelsStore(ALL_GROUPS)
+        def opened(login: Login) -> Any:
+            store = login.client.sf.createRawPixelsStore(ALL_GROUPS)
             try:
                 store.setPixelsId(pixels, False, ALL_GROUPS)
             except BaseException:
@@ -147,9 +165,7 @@ class Session(AbstractContextManager["Session"]):
         try:
             return list(
                 self.call(
-                    lambda client: client.sf.getUpdateService().saveAndReturnArray(
-                        list(objects), context
-                    ),
+                    lambda login: login.updates.saveAndReturnArray(list(objects), context),
                     is_repeatable=False,
                 )
             )
@@ -168,9 +184,9 @@ class Session(AbstractContextManager["Session"]):
         )
         context = {"omero.group": str(group)}
 
-        def deleted(client: Any) -> Any:
-            handle = client.sf.submit(request, context)
-            callback = omero.callbacks.CmdCallbackI(client, handle)
+        def deleted(login: Login) -> Any:
+            handle = login.client.sf.submit(request, context)
+            callback = omero.callbacks.CmdCallbackI(login.client, handle)
             try:
                 callback.loop(DELETE_SECONDS * 1000 // DELETE_LOOK_MS, DELETE_LOOK_MS)
                 return callback.getResponse()
@@ -191,7 +207,7 @@ class Session(AbstractContextManager["Session"]):
     def close(self) -> None:
         """End the session; one that was joined by its key goes on."""
         with self._lock:
-            close_client(self._client)
+            close_client(self._login.client)
 
     def __exit__(
         self,
@@ -219,22 +235,21 @@ class Session(AbstractContextManager["Session"]):
             f"{self.address.server}: the OMERO server refuses to {what} ({_said(error)}); {advice}"
         )
 
-    def _renew(self, login: int, cause: Exception) -> None:
-        """Log in anew unless another thread did so since `login`."""
+    def _renew(self, failed: Login, cause: Exception) -> None:
+        """Log in anew unless another thread did so since the login that failed."""
         with self._lock:
-            if self._login != login:
+            if self._login is not failed:
                 return
-            close_client(self._client)
+            drop_client(failed.client)
             try:
-                self._client = log_in(self.address, self._credentials, self._connection)
+                self._login = Login(log_in(self.address, self._credentials, self._connection))
             except InvalidInput as error:
                 # Whoever got in before is no longer let in: the session has ended for good.
                 raise unavailable(self.address, cause) from error
-            self._login += 1
 
 
-def _user_id(client: Any) -> int:
-    return int(client.sf.getAdminService().getEventContext().userId)
+def _user_id(login: Login) -> int:
+    return int(login.client.sf.getAdminService().getEventContext().userId)
 
 
 def _said(error: Exception) -> str:

@@ -145,7 +145,7 @@ def _raw(shape: Any) -> tuple[Any, ...]:
 
 def _matrix(shape: Any) -> tuple[float, ...] | None:
     transform = shape.getTransform()
-    if transform is None or not transform.isLoaded():
+    if transform is None:
         return None
     numbers = [_value(getattr(transform, f"get{name}")()) for name in MATRIX]
     return None if None in numbers else tuple(float(number) for number in numbers)
