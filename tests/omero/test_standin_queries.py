@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 omero = pytest.importorskip("omero", exc_type=ImportError)
+pytest.importorskip("omero.gateway", exc_type=ImportError)
 from omero.rtypes import rlist, rlong, rstring, unwrap  # noqa: E402 - only where it is installed
 
 

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 omero = pytest.importorskip("omero", exc_type=ImportError)
+Ice = pytest.importorskip("Ice", exc_type=ImportError)
 gateway = pytest.importorskip("omero.gateway", exc_type=ImportError)
 
 RNG = np.random.default_rng(5)
@@ -60,10 +61,18 @@ def test_the_plain_port_serves_as_well(own_omero_server):
         assert connection.getUser().getName() == "ds-ada"
 
 
-def test_an_expired_session_refuses_and_a_new_login_works(own_omero_server):
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("removed", omero.RemovedSessionException),
+        ("timeout", omero.SessionTimeoutException),
+        ("unknown", Ice.ObjectNotExistException),
+    ],
+)
+def test_an_expired_session_refuses_and_a_new_login_works(own_omero_server, answer, error):
     with own_omero_server.gateway() as connection:
-        own_omero_server.standin.expire()
-        with pytest.raises(omero.RemovedSessionException):
+        own_omero_server.standin.expire(answer)
+        with pytest.raises(error):
             connection.getQueryService().findAllByQuery("from Image", None)
     with own_omero_server.gateway() as connection:
         assert list(connection.getObjects("Image")) == []

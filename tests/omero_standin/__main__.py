@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from omero_standin.control import serve
+from omero_standin.control import listen
 from omero_standin.server import Server, Settings
 
 
@@ -24,10 +24,10 @@ def main() -> None:
     given = parser.parse_args()
     password = sys.stdin.readline().rstrip("\n")
     settings = Settings(given.folder, given.ssl_port, given.tcp_port, password, given.idle)
-    server = Server(settings)
+    orders = listen(Server(settings), given.control_port)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    serve(server, given.control_port)
+    orders.serve_forever()
 
 
 main()

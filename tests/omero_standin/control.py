@@ -57,7 +57,7 @@ class Orders:
         """Forget all but users and groups; no sessions, no faults, no calls."""
         server = self.server
         server.faults.clear()
-        server.sessions.expire()
+        server.sessions.expire("removed")
         with server.world.lock:
             server.world.empty()
         server.own.clear()
@@ -94,9 +94,9 @@ class Orders:
         """Count anew."""
         self.server.faults.forget_calls()
 
-    def expire(self) -> None:
+    def expire(self, answer: str) -> None:
         """End all sessions."""
-        self.server.sessions.expire()
+        self.server.sessions.expire(answer)
 
     def sessions(self) -> int:
         """How many sessions are open."""
@@ -107,8 +107,8 @@ class Orders:
         return len(self.server.own)
 
 
-def serve(server: Server, port: int) -> None:
-    """Answer orders until the process ends."""
+def listen(server: Server, port: int) -> ThreadingHTTPServer:
+    """A listener for orders, which waits for `serve_forever`."""
     orders = Orders(server)
 
     class Handler(BaseHTTPRequestHandler):
@@ -130,7 +130,7 @@ def serve(server: Server, port: int) -> None:
         def log_message(self, *arguments: Any) -> None:
             return
 
-    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
 
 def _json(value: Any) -> Any:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -138,9 +138,14 @@ class Standin:
         """Count anew."""
         self._order("forget_calls")
 
-    def expire(self) -> None:
-        """End all sessions."""
-        self._order("expire")
+    def expire(self, answer: str = "removed") -> None:
+        """End all sessions.
+
+        Args:
+            answer: What calls for them get: "removed" (RemovedSessionException), "timeout"
+                (SessionTimeoutException) or "unknown" (Ice.ObjectNotExistException).
+        """
+        self._order("expire", answer=answer)
 
     def sessions(self) -> int:
         """How many sessions are open."""
@@ -219,6 +224,8 @@ class OmeroServer:
         Raises:
             RuntimeError: the login failed.
         """
+        import Ice
+        import omero
         from omero.gateway import BlitzGateway
 
         password = self.root_password if user == "root" else self.people[user]
@@ -230,7 +237,9 @@ class OmeroServer:
                 connection.SERVICE_OPTS.setOmeroGroup(self.groups[group])
             yield connection
         finally:
-            connection.close()
+            # A server that was killed on purpose need not hear the farewell.
+            with suppress(Ice.Exception, omero.ServerError, omero.ClientError):
+                connection.close()
 
     def session_key(self, user: str = "ds-ada") -> str:
         """The key of a session that stays when this call is over."""

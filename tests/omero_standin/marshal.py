@@ -9,6 +9,7 @@ from omero.rtypes import rlong, rtime
 
 from omero_standin.rights import Caller
 from omero_standin.schema import (
+    SYSTEM,
     collections,
     elements,
     fields,
@@ -44,17 +45,13 @@ def wrapped(kind: str, name: str, value: Any) -> Any:
     return value if wrap is None else wrap(value)
 
 
-def unloaded(world_kind: str, id: int) -> Any:
-    """An object of which only the id is known."""
-    return implementation(world_kind)(id, False)
-
-
 class Marshaller:
     """Makes objects for one caller; the same row is the same object throughout one answer."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.made: dict[Ref, Any] = {}
+        self.shared: dict[tuple[Any, ...], Any] = {}
         self.joined: set[tuple[Ref, str, Ref]] = set()
 
     def reference(self, ref: Ref) -> Any:
@@ -62,7 +59,13 @@ class Marshaller:
         if ref in self.made:
             return self.made[ref]
         row = self.caller.world.get(ref)
-        return unloaded(row.kind if row else ref.table, ref.id)
+        return self.unloaded(row.kind if row else ref.table, ref.id)
+
+    def unloaded(self, kind: str, id: int) -> Any:
+        """An object of which only the id is known; sent once, however often it is named."""
+        if (kind, id) not in self.shared:
+            self.shared[kind, id] = implementation(kind)(id, False)
+        return self.shared[kind, id]
 
     def loaded(self, row: Row) -> Any:
         """A row with its scalars; to-one properties and collections are unloaded."""
@@ -83,24 +86,25 @@ class Marshaller:
 
     def details(self, row: Row) -> Any:
         """Owner, group, permissions and events of a row."""
-        caller = self.caller
         details = omero.model.DetailsI()
         details._owner = self.reference(Ref("Experimenter", row.owner))
         details._group = self.reference(Ref("ExperimenterGroup", row.group))
-        details._creationEvent = unloaded("Event", row.created)
-        details._updateEvent = unloaded("Event", row.updated)
-        permissions = omero.model.PermissionsI(caller.permissions(row.group))
-        may = (
-            caller.changes(row),
-            caller.changes(row),
-            caller.changes(row),
-            caller.annotates(row),
-            caller.owns(row),
-            caller.is_admin,
-        )
-        permissions._restrictions = [not allowed for allowed in may]
-        details._permissions = permissions
+        details._creationEvent = self.unloaded("Event", row.created)
+        details._updateEvent = self.unloaded("Event", row.updated)
+        details._permissions = self.permissions(row)
         return details
+
+    def permissions(self, row: Row) -> Any:
+        """What the group allows, and what the caller may not do with a row."""
+        key = ("permissions", row.owner, row.group, row.ref.table in SYSTEM)
+        if key not in self.shared:
+            caller = self.caller
+            changes = caller.changes(row)
+            may = (changes, changes, changes, caller.annotates(row), caller.owns(row))
+            permissions = omero.model.PermissionsI(caller.permissions(row.group))
+            permissions._restrictions = [not allowed for allowed in (*may, caller.is_admin)]
+            self.shared[key] = permissions
+        return self.shared[key]
 
     def event(self, id: int) -> Any:
         """An event with its time."""

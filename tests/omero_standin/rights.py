@@ -52,10 +52,14 @@ class Caller:
                 None, None, f"User {self.user} is not a member of group {self.group}"
             )
 
+    @cached_property
+    def _permissions(self) -> dict[int, str]:
+        rows = self.world.of_kind("ExperimenterGroup")
+        return {row.id: str(row.values["permissions"]) for row in rows}
+
     def permissions(self, group: int) -> str:
         """A group's permissions, such as "rwra--"."""
-        row = self.world.get(Ref("ExperimenterGroup", group))
-        return "rw----" if row is None else str(row.values["permissions"])
+        return self._permissions.get(group, "rw----")
 
     def owns(self, row: Row) -> bool:
         """Whether the user is the owner, leads the group, or is an administrator."""

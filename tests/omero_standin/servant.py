@@ -176,7 +176,7 @@ def _before(server: Server, kind: str, label: str, current: Any) -> None:
         current.con.close(True)
         raise omero.InternalException(None, None, "the connection was cut on demand")
     if kind == "expire-before":
-        server.sessions.expire()
+        server.sessions.expire("removed")
     if kind == "refuse":
         raise omero.SecurityViolation(None, None, f"{label} was refused on demand")
     if kind == "fail":

@@ -5,13 +5,24 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import Glacier2
+import Ice
 import omero
 
 from omero_standin.rights import USER_GROUP, Caller
 from omero_standin.world import Ref, World
+
+ENDED: dict[str, Callable[[str], Exception]] = {
+    "removed": lambda key: omero.RemovedSessionException(
+        None, None, f"No session with uuid: {key}"
+    ),
+    "timeout": lambda key: omero.SessionTimeoutException(None, None, f"Session timed out: {key}"),
+    "unknown": lambda key: Ice.ObjectNotExistException(),
+}
+"""The three ways in which servers answer a call for a session that is over."""
 
 
 @dataclass
@@ -48,6 +59,7 @@ class Sessions:
         self.lock = threading.Lock()
         self.open: dict[str, Session] = {}
         self.number = 0
+        self.answer = "removed"
 
     def log_in(self, user: str, password: str) -> Session:
         """A new session for a user's password, or the session whose key stands for both.
@@ -87,11 +99,12 @@ class Sessions:
         """A session that a call came for.
 
         Raises:
-            omero.RemovedSessionException: it expired or was closed.
+            omero.SessionException: it expired or was closed, as `answer` says.
+            Ice.ObjectNotExistException: likewise.
         """
         session = self.find(key)
         if session is None:
-            raise omero.RemovedSessionException(None, None, f"No session with uuid: {key}")
+            raise ENDED[self.answer](key)
         session.touched = time.monotonic()
         return session
 
@@ -100,9 +113,10 @@ class Sessions:
         with self.lock:
             self.open.pop(key, None)
 
-    def expire(self) -> None:
-        """End them all."""
+    def expire(self, answer: str) -> None:
+        """End them all; calls that come for one are answered by a name of `ENDED`."""
         with self.lock:
+            self.answer = answer
             self.open.clear()
 
     def caller(self, session: Session, group: str) -> Caller:

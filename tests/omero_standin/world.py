@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,7 +46,7 @@ class Row:
     updated: int
     values: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def ref(self) -> Ref:
         """What other rows name it by."""
         return Ref(table(self.kind), self.id)
@@ -168,7 +169,7 @@ class World:
                 (ids.add if present else ids.discard)(row.id)
 
 
-def changed(row: Row, event: int, **values: Any) -> Row:
+def changed(row: Row, event: int, /, **values: Any) -> Row:
     """A row with other values."""
     return replace(row, updated=event, values={**row.values, **values})
 
