@@ -25,8 +25,8 @@ AGENT = "DeepScribble"
 LOST = (
     Ice.SocketException,
     Ice.TimeoutException,
-    Ice.CloseConnectionException,
-    Ice.ForcedCloseConnectionException,
+    # A secure connection that is cut in the middle of a message is one, too.
+    Ice.ProtocolException,
     Ice.ObjectNotExistException,
     Ice.CommunicatorDestroyedException,
     Ice.ObjectAdapterDeactivatedException,
@@ -35,6 +35,9 @@ LOST = (
     omero.ClientError,
 )
 """What says that the session or the connection is gone, so that a new one may do."""
+
+FAILED = (omero.ServerError, Ice.UnknownException)
+"""What a server says that got the call and did not do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,12 @@ def unavailable(address: Address, error: Exception) -> StoreUnavailable:
     )
 
 
+def said(error: Exception) -> str:
+    """What a server says of a call that it did not do, as a part of a sentence."""
+    message = getattr(error, "message", "") or getattr(error, "unknown", "")
+    return f"{type(error).__name__}: {first_line(message)}"
+
+
 def first_line(text: object) -> str:
     """What of a server's message fits into a sentence."""
     lines = str(text).strip().splitlines()
@@ -133,7 +142,7 @@ def _enter(client: Any, address: Address, credentials: Credentials, connection: 
             address.server,
             f"no secure connection came about ({first_line(error.reason)}); {advice}",
         ) from error
-    except LOST as error:
+    except (*LOST, *FAILED) as error:
         raise unavailable(address, error) from error
 
 

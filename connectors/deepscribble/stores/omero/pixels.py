@@ -18,7 +18,7 @@ from deepscribble.slides.decode import RGB
 from deepscribble.slides.pyramid import Level, lay_levels
 from deepscribble.slides.slide import MAX_PIXELS, Slide
 from deepscribble.stores.omero.images import Image
-from deepscribble.stores.omero.login import LOST, unavailable
+from deepscribble.stores.omero.login import FAILED, LOST, said, unavailable
 from deepscribble.stores.omero.rendering import rendering_of
 from deepscribble.stores.omero.session import Session
 
@@ -153,7 +153,7 @@ class _RawStore:
                 described = self._store.getResolutionDescriptions()
                 self.sizes = [(int(each.sizeX), int(each.sizeY)) for each in described]
             self.tile = _tile(*self._store.getTileSize())
-        except omero.ServerError as error:
+        except FAILED as error:
             self.close()
             raise self._damaged(error) from error
         except BaseException:
@@ -179,7 +179,7 @@ class _RawStore:
             raws = [self._store.getTile(z, channel, t, *place) for channel in channels]
         except omero.SessionException:
             raise
-        except omero.ServerError as error:
+        except FAILED as error:
             raise self._damaged(error) from error
         return [np.frombuffer(raw, dtype=self._image.dtype).reshape(height, width) for raw in raws]
 
@@ -191,10 +191,10 @@ class _RawStore:
             # A server that ended the session has closed it.
             return
 
-    def _damaged(self, error: omero.ServerError) -> InvalidInput:
+    def _damaged(self, error: Exception) -> InvalidInput:
         return InvalidInput(
             f"Image:{self._image.id}",
-            f"the OMERO server cannot read its pixels ({type(error).__name__}: {error.message}); "
+            f"the OMERO server cannot read its pixels ({said(error)}); "
             "if its import or its pyramid is still being made, wait for the end of it",
         )
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, TypeVar
 
-import Ice
 import omero
 import omero.callbacks
 import omero.cmd
@@ -20,12 +19,14 @@ from deepscribble.errors import DeepScribbleError, InvalidInput, OutputRefused
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.credentials import Credentials
 from deepscribble.stores.omero.login import (
+    FAILED,
     LOST,
     Connection,
     close_client,
     drop_client,
     first_line,
     log_in,
+    said,
     unavailable,
 )
 
@@ -88,7 +89,7 @@ class Session(AbstractContextManager["Session"]):
         self._connection = connection
         self._lock = threading.Lock()
         self._login = Login(log_in(address, credentials, connection))
-        self.user = self.call(_user_id)
+        self.user = self._read(_user_id)
 
     def call(self, work: Callable[[Login], Answer], *, is_repeatable: bool = True) -> Answer:
         """Work with the login; after a new one once more if the session was gone.
@@ -169,7 +170,7 @@ class Session(AbstractContextManager["Session"]):
                     is_repeatable=False,
                 )
             )
-        except (omero.ServerError, Ice.UnknownException) as error:
+        except FAILED as error:
             raise self._refusal("save", error) from error
 
     def delete(self, targets: Mapping[str, Sequence[int]], group: int) -> None:
@@ -195,7 +196,7 @@ class Session(AbstractContextManager["Session"]):
 
         try:
             answer = self.call(deleted, is_repeatable=False)
-        except (omero.ServerError, Ice.UnknownException) as error:
+        except FAILED as error:
             raise self._refusal("delete", error) from error
         if isinstance(answer, omero.cmd.ERR):
             said = answer.parameters.get("message") or answer.name
@@ -220,9 +221,9 @@ class Session(AbstractContextManager["Session"]):
     def _read(self, work: Callable[[Any], Answer]) -> Answer:
         try:
             return self.call(work)
-        except (omero.ServerError, Ice.UnknownException) as error:
+        except FAILED as error:
             raise InvalidInput(
-                self.address.server, f"the OMERO server cannot answer ({_said(error)})"
+                self.address.server, f"the OMERO server cannot answer ({said(error)})"
             ) from error
 
     def _refusal(self, what: str, error: Exception) -> DeepScribbleError:
@@ -232,7 +233,7 @@ class Session(AbstractContextManager["Session"]):
             else "see the server's log"
         )
         return OutputRefused(
-            f"{self.address.server}: the OMERO server refuses to {what} ({_said(error)}); {advice}"
+            f"{self.address.server}: the OMERO server refuses to {what} ({said(error)}); {advice}"
         )
 
     def _renew(self, failed: Login, cause: Exception) -> None:
@@ -250,8 +251,3 @@ class Session(AbstractContextManager["Session"]):
 
 def _user_id(login: Login) -> int:
     return int(login.client.sf.getAdminService().getEventContext().userId)
-
-
-def _said(error: Exception) -> str:
-    message = getattr(error, "message", "") or getattr(error, "unknown", "")
-    return f"{type(error).__name__}: {first_line(message)}"
