@@ -33,7 +33,15 @@ class Harness {
         return hierarchy().getAllObjects(false).find { it.ID.toString() == command.get('id').asString }
     }
 
+    static Collection<Thread> live() {
+        return Thread.allStackTraces.keySet().findAll { it.name == 'DeepScribble live' }
+    }
+
     void open(JsonObject command) {
+        if (!command.has('beside')) {
+            live()*.interrupt()
+            live()*.join()
+        }
         def server = ImageServers.buildServer(command.get('path').asString)
         if (command.has('mpp')) {
             double mpp = command.get('mpp').asDouble
@@ -42,6 +50,7 @@ class Harness {
         }
         QP.opened = new ImageData(server)
         threads.clear()
+        Dialogs.ERRORS.clear()
         hierarchy().addListener({ threads.add(Thread.currentThread().name) } as PathObjectHierarchyListener)
         if (command.get('window').asBoolean) {
             QuPathGUI.open(QP.opened)
@@ -98,14 +107,14 @@ class Harness {
     }
 
     Map state() {
-        def live = Thread.allStackTraces.keySet().findAll { it.name == 'DeepScribble live' }
         def objects = FeatureCollection.wrap(hierarchy().getAllObjects(false))
         return [
             objects: JsonParser.parseString(GsonTools.getInstance().toJson(objects)),
             dialogs: Dialogs.ERRORS,
             hidden: QuPathGUI.instance?.hidden*.toString(),
             threads: threads,
-            live: live.size(),
+            live: live().size(),
+            listeners: hierarchy().listeners.any { it.class.name == 'deepscribble.Live' },
         ]
     }
 

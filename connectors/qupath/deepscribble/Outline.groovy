@@ -1,15 +1,20 @@
 package deepscribble
 
 import groovy.transform.CompileStatic
+import org.locationtech.jts.geom.Coordinate
+import org.locationtech.jts.geom.LineString
+import org.locationtech.jts.geom.util.LinearComponentExtracter
 import qupath.lib.objects.PathObject
-import qupath.lib.objects.PathROIObject
 import qupath.lib.objects.hierarchy.PathObjectHierarchy
-import qupath.lib.regions.ImagePlane
 import qupath.lib.roi.interfaces.ROI
 
 /** The outline of an area among the image's annotations. Nothing else is ever touched. */
 @CompileStatic
 class Outline {
+
+    /** How far, level-0 pixels, QuPath may move a vertex, and how far bounds may move with it. */
+    private static final double ROUNDING = 0.02d
+    private static final double EDGE = 0.1d
 
     private static final String SHAPE = Classes.PREFIX + 'shape'
     private static final String STROKES = Classes.PREFIX + 'strokes'
@@ -62,21 +67,33 @@ class Outline {
             area.contains(annotation.ROI) && isAsWritten(annotation)
     }
 
-    /** What a hand has edited since is the pathologist's, not ours. */
+    /** What a hand has edited since is the pathologist's, not ours: area and bounds tell. */
     private static boolean isAsWritten(PathObject annotation) {
-        String said = annotation.metadata[SHAPE]
-        List<String> numbers = said ? Arrays.asList(said.split(' ')) : []
-        if (numbers.size() != 3 || !numbers.every { String number -> number.isDouble() }) {
+        List<String> said = "${annotation.metadata[SHAPE] ?: ''}".tokenize(' ')
+        if (said.size() != 5 || !said.every { String number -> number.isDouble() }) {
             return false
         }
         ROI roi = annotation.ROI
-        // QuPath keeps coordinates to a hundredth of a pixel.
-        double slack = 0.02d * (roi.length + 1)
-        double moved = Math.hypot(
-            roi.centroidX - numbers[1].toDouble(), roi.centroidY - numbers[2].toDouble()
-        )
-        return Math.abs(roi.getArea() - numbers[0].toDouble()) <= slack &&
-            moved <= Math.max(0.1d, slack / Math.max(roi.getArea(), 1d))
+        List<Double> bounds = [
+            roi.boundsX, roi.boundsY, roi.boundsX + roi.boundsWidth, roi.boundsY + roi.boundsHeight
+        ]
+        boolean inPlace = (0..3).every { int side ->
+            Math.abs(bounds[side] - said[side + 1].toDouble()) <= EDGE
+        }
+        return inPlace && Math.abs(roi.getArea() - said[0].toDouble()) <= slack(roi)
+    }
+
+    /** How much rounding may change an area, square level-0 pixels. */
+    private static double slack(ROI roi) {
+        double squares = 0
+        for (Object line : LinearComponentExtracter.getLines(roi.geometry)) {
+            Coordinate[] corners = ((LineString) line).coordinates
+            for (int index = 1; index < corners.length; index++) {
+                double edge = corners[index].distance(corners[index - 1])
+                squares += edge * edge
+            }
+        }
+        return 2 * ROUNDING * Math.sqrt(squares) + 0.1d
     }
 
     /**
@@ -99,11 +116,9 @@ class Outline {
         }
         hierarchy.selectionModel.deselectObjects(gone)
         gone.each { PathObject it -> hierarchy.removeObjectWithoutUpdate(it, true) }
+        came.each { UUID id -> mine[id]?.metadata?.put(REGION, area.toString()) }
         fresh.each { PathObject it ->
             it.metadata.put(REGION, area.toString())
-            if (area.z != 0 || area.t != 0) {
-                ((PathROIObject) it).setROI(it.ROI.updatePlane(ImagePlane.getPlane(area.z, area.t)))
-            }
             hierarchy.addObject(it, false)
         }
         obeyed.each { PathObject it -> it.pathClass = Classes.putAway(it.pathClass) }

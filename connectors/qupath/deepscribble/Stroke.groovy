@@ -6,8 +6,7 @@ import groovy.transform.CompileStatic
 import org.locationtech.jts.geom.Coordinate
 import org.locationtech.jts.geom.Geometry
 import org.locationtech.jts.geom.LineString
-import org.locationtech.jts.geom.Point
-import org.locationtech.jts.geom.Polygon
+import org.locationtech.jts.geom.util.LinearComponentExtracter
 import org.locationtech.jts.simplify.DouglasPeuckerSimplifier
 import qupath.lib.objects.PathObject
 import qupath.lib.roi.interfaces.ROI
@@ -53,54 +52,34 @@ class Stroke {
     }
 
     private void geometry(double tolerance) {
-        Geometry geometry = roi.geometry
-        JsonArray parts = new JsonArray()
-        List<Double> points = []
-        boolean area = roi.isArea()
-        for (int index = 0; index < geometry.numGeometries; index++) {
-            Geometry part = geometry.getGeometryN(index)
-            if (part instanceof Point) {
-                points.addAll([((Point) part).x, ((Point) part).y])
-            } else if (part instanceof Polygon) {
-                Polygon polygon = (Polygon) part
-                parts.add(path(polygon.exteriorRing, tolerance, true))
-                for (int hole = 0; hole < polygon.numInteriorRing; hole++) {
-                    parts.add(path(polygon.getInteriorRingN(hole), tolerance, true))
-                }
-            } else if (part instanceof LineString) {
-                parts.add(path((LineString) part, tolerance, false))
-            }
-        }
         JsonObject held = new JsonObject()
-        if (area) {
-            held.add('rings', parts)
-            message.add('brush', held)
-        } else if (points) {
-            held.add('points', packed(points))
+        if (roi.isPoint()) {
+            held.add('points', packed(roi.geometry.coordinates))
             message.add('points', held)
-        } else {
-            held.add('lines', parts)
-            message.add('polyline', held)
+            return
         }
+        JsonArray paths = new JsonArray()
+        for (Object line : LinearComponentExtracter.getLines(roi.geometry)) {
+            paths.add(path((LineString) line, tolerance))
+        }
+        held.add(roi.isArea() ? 'rings' : 'lines', paths)
+        message.add(roi.isArea() ? 'brush' : 'polyline', held)
     }
 
-    private static JsonObject path(LineString line, double tolerance, boolean ring) {
+    private JsonObject path(LineString line, double tolerance) {
         Geometry simple = DouglasPeuckerSimplifier.simplify(line, tolerance)
-        // A small ring may collapse, and a closed line may lose its middle.
-        boolean collapsed = simple.numPoints < (ring ? 4 : 2)
-        Coordinate[] corners = (collapsed ? line : simple).coordinates
-        int count = ring ? corners.length - 1 : corners.length
-        List<Double> points = []
-        for (int index = 0; index < count; index++) {
-            points.addAll([corners[index].x, corners[index].y])
-        }
-        return packed(points)
+        // A ring as small as the tolerance would collapse.
+        Coordinate[] corners = (simple.numPoints < (roi.isArea() ? 4 : 2) ? line : simple).coordinates
+        return packed(roi.isArea() ? Arrays.copyOf(corners, corners.length - 1) : corners)
     }
 
     /** x0, y0, x1, y1, ... in hundredths of a pixel, which is what QuPath itself keeps. */
-    private static JsonObject packed(List<Double> points) {
+    private static JsonObject packed(Coordinate[] points) {
         JsonArray xy = new JsonArray()
-        points.each { Double value -> xy.add(Math.round(value * 100d) / 100d) }
+        for (Coordinate point : points) {
+            xy.add(Math.round(point.x * 100d) / 100d)
+            xy.add(Math.round(point.y * 100d) / 100d)
+        }
         JsonObject path = new JsonObject()
         path.add('xy', xy)
         return path
