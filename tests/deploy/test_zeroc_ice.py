@@ -25,9 +25,12 @@ def script():
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """A Python with pip and nothing else."""
+    """A Python with pip and nothing else; pip is linked, for to install it takes long."""
+    pip = pytest.importorskip("pip")
     folder = tmp_path_factory.mktemp("python")
-    venv.create(folder, with_pip=True)
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "pip").symlink_to(Path(pip.__file__).parent)
     return folder / "bin" / "python"
 
 

@@ -108,10 +108,10 @@ def test_without_a_pyramid_there_is_one_resolution_only(omero_server):
             store.close()
 
 
-def test_a_pyramid_has_its_smallest_resolution_at_level_0(omero_server):
+def test_a_pyramid_has_its_smallest_resolution_at_level_0(own_omero_server):
     pixels = colours(400, 600)
-    image = omero_server.image(pixels, name="pyramid", levels=3, tile=128)
-    with omero_server.gateway() as connection:
+    image = own_omero_server.image(pixels, name="pyramid", levels=3, tile=128)
+    with own_omero_server.gateway() as connection:
         store = store_of(connection, image)
         try:
             sizes = [(d.sizeX, d.sizeY) for d in store.getResolutionDescriptions()]
@@ -128,7 +128,7 @@ def test_a_pyramid_has_its_smallest_resolution_at_level_0(omero_server):
                 store.getTile(0, 0, 0, 100, 50, 100, 100)
         finally:
             store.close()
-        assert omero_server.standin.stores() == 0
+        assert own_omero_server.standin.stores() == 0
 
 
 def test_a_real_tiff_with_subresolutions_is_served(omero_server, tmp_path):

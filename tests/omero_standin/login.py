@@ -82,6 +82,7 @@ class Router(Servant, Glacier2.Router):
         session = self.server.sessions.find(call.current.ctx.get("omero.session.uuid", ""))
         if session is not None and not session.detached:
             self.server.sessions.close(session.key)
+            self.server.forget(session.key)
 
     def _enter(self, session: Session, group: str) -> None:
         world = self.server.world
@@ -178,6 +179,7 @@ class SessionService(Servant, omero.api.ISession):
 
     def closeSession(self, call: Call, session: Any) -> int:
         self.server.sessions.close(session.uuid.val)
+        self.server.forget(session.uuid.val)
         return -2
 
     def getReferenceCount(self, call: Call, key: str) -> int:
