@@ -184,6 +184,15 @@ def test_what_the_standin_lacks_is_refused_by_name(own_omero_server):
             connection.getQueryService().findByString("Image", "name", "x")
 
 
+def test_a_closed_connection_leaves_nothing_open(own_omero_server):
+    standin = own_omero_server.standin
+    image = own_omero_server.image(colours())
+    with own_omero_server.gateway() as connection:
+        store_of(connection, image)
+        assert (standin.sessions(), standin.stores()) == (1, 1)
+    assert (standin.sessions(), standin.stores()) == (0, 0)
+
+
 def test_calls_are_counted(own_omero_server):
     standin = own_omero_server.standin
     with own_omero_server.gateway() as connection:

@@ -16,10 +16,10 @@ from omero_standin.harness import URL, OmeroServer, real_server, standin_server
 
 
 def _needs_client() -> None:
-    for package, part in (("Ice", "zeroc-ice"), ("omero.gateway", "omero-py")):
+    for package, needed in (("Ice", "zeroc-ice"), ("omero", "omero-py")):
         pytest.importorskip(
             package,
-            reason=f"{part} is not installed: run `python scripts/zeroc_ice.py` or `make omero`",
+            reason=f"{needed} is not installed; `make test` says why, deploy/zeroc_ice.py helps",
             exc_type=ImportError,
         )
 
