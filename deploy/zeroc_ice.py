@@ -27,6 +27,7 @@ from pathlib import Path
 VERSION = "3.6.5"
 REQUIREMENT = f"zeroc-ice=={VERSION}"
 FOLDERS = "DEEPSCRIBBLE_WHEELS"
+WHEELS = "https://www.glencoesoftware.com/blog/2023/12/08/ice-binaries-for-omero.html"
 
 MENDS = (
     ("src/Slice.cpp", r"#include <eval\.h>\n", ""),
@@ -111,8 +112,8 @@ def build(folder: Path) -> None:
     """
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         raise CannotInstall(
-            "Python's headers are not here; install them (python3-dev, python3-devel), or take a "
-            "wheel from https://github.com/glencoesoftware?q=zeroc-ice-py"
+            "Python's headers are not here; install them (python3-dev or python3-devel), or put "
+            f"a wheel of Glencoe Software's ({WHEELS}) into a folder and name it: --find-links"
         )
     say(f"building zeroc-ice {VERSION} from source, once for this Python: 5 to 10 minutes")
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,7 +121,11 @@ def build(folder: Path) -> None:
         built = Path(scratch) / "wheel"
         outcome = pip("wheel", "--no-deps", "--wheel-dir", str(built), str(source), **FLAGS)
         if outcome.returncode != 0:
-            raise CannotInstall(f"it does not compile:\n{tail(outcome)}")
+            raise CannotInstall(
+                f"it does not compile:\n{tail(outcome)}\n"
+                "A C++ compiler is needed (g++, clang++); Glencoe Software has wheels for some "
+                f"Pythons and systems ({WHEELS}): put one into a folder, name it: --find-links"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         for wheel in built.glob("*.whl"):
             # Into the same folder first: the cache never holds half a wheel.
