@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from deepscribble.geometry import Outline, Stroke, Warning
@@ -13,7 +12,7 @@ from deepscribble.jobs.job import Job
 from deepscribble.jobs.plan import Part
 from deepscribble.jobs.reader import Begun
 from deepscribble.jobs.report import counts
-from deepscribble.stores import Edit, Former, StoreImage, to_feature
+from deepscribble.stores import Edit, Former, StoreImage, software_version, to_feature
 
 
 def change_entry(
@@ -70,7 +69,7 @@ def _about(image: StoreImage) -> dict[str, Any]:
         "image": image.id,
         "name": image.name,
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "version": version("deepscribble"),
+        "version": software_version(),
     }
 
 

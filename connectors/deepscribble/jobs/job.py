@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from deepscribble.client import Client, finest_mpp
-from deepscribble.stores import RESULT_CLASS, Query, StoreImage
+from deepscribble.stores import RESULT_CLASS, Query, StoreImage, software_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,18 @@ class Needs:
         """A digest of all that the result of an image follows from; equal in, equal out."""
         file = image.path.stat() if image.path is not None else None
         origin = (
-            job.class_name,
-            job.query,
-            job.mpp,
-            image.mpp,
+            *self.origin(job, image),
             (file.st_size, file.st_mtime_ns) if file else None,
-            sorted(self.digests.items()),
-            version("deepscribble"),
             content_version,
         )
         return hashlib.sha256(repr(origin).encode()).hexdigest()
+
+    def origin(self, job: Job, image: StoreImage) -> tuple[str, ...]:
+        """What the result of an image follows from besides its pixels and what was drawn on it."""
+        return (
+            job.class_name,
+            repr(job.query),
+            repr((job.mpp, image.mpp)),
+            repr(sorted(self.digests.items())),
+            software_version(),
+        )

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,12 +49,18 @@ def to_geojson(
     }
 
 
+@cache
+def software_version() -> str:
+    """The version of DeepScribble; Python would read the package's whole description each time."""
+    return version("deepscribble")
+
+
 def provenance(
     models: Iterable[ModelRef], stroke_ids: Iterable[str], time: datetime
 ) -> dict[str, str]:
     """What made a result, as the metadata that it carries: models, strokes, version and time."""
     metadata = {f"{METADATA_PREFIX}model.{model.name}": model.digest for model in models}
-    metadata[f"{METADATA_PREFIX}version"] = version("deepscribble")
+    metadata[f"{METADATA_PREFIX}version"] = software_version()
     metadata[f"{METADATA_PREFIX}strokes"] = ",".join(stroke_ids)
     metadata[f"{METADATA_PREFIX}time"] = time.astimezone(UTC).isoformat(timespec="seconds")
     return metadata
