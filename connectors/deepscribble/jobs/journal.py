@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ DONE = '{"event": "done"'
 class Journal:
     """The journal of a folder; nothing is created before the first line is added.
 
+    Lines may be added from several threads.
+
     Args:
         folder: Where it lies.
 
@@ -35,6 +38,7 @@ class Journal:
         self.path = folder / NAME
         self._done: dict[str, Mapping[str, Any]] = {}
         self._is_whole = True
+        self._lock = threading.Lock()
         try:
             if not self.path.exists():
                 return
@@ -59,18 +63,19 @@ class Journal:
             OutputRefused: it cannot be written.
         """
         line = json.dumps({"event": event, **entry}, ensure_ascii=False, allow_nan=False) + "\n"
-        # A run that was killed may have left half a line, which must not spoil this one.
-        data = line.encode() if self._is_whole else b"\n" + line.encode()
-        try:
-            with self.path.open("ab") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise self._refused(error) from error
-        self._is_whole = True
-        if line.startswith(DONE):
-            self._remember(line)
+        with self._lock:
+            # A run that was killed may have left half a line, which must not spoil this one.
+            data = line.encode() if self._is_whole else b"\n" + line.encode()
+            try:
+                with self.path.open("ab") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise self._refused(error) from error
+            self._is_whole = True
+            if line.startswith(DONE):
+                self._remember(line)
 
     def _remember(self, line: str) -> None:
         try:

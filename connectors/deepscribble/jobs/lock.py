@@ -26,7 +26,7 @@ def one_writer(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OutputRefused(
-            f"{folder}: another run of deepscribble annotate works there; wait for its end"
+            f"{folder}: another run of deepscribble works there; wait for its end"
         ) from error
     except OSError as error:
         raise OutputRefused(

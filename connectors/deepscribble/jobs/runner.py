@@ -57,11 +57,21 @@ def annotate(
     """
     needs = Needs.of(client)
     journal = Journal(store.folder)
+    with nullcontext() if job.is_dry else one_writer(store.folder):
+        yield from outline(store, images, client, job, needs, journal)
+
+
+def outline(
+    store: Store,
+    images: Sequence[StoreImage],
+    client: Client,
+    job: Job,
+    needs: Needs,
+    journal: Journal,
+) -> Iterator[ImageReport]:
+    """As `annotate`, for a caller that keeps other writers away and the journal itself."""
     run = _Run(store, client, job, needs, journal)
-    with (
-        nullcontext() if job.is_dry else one_writer(store.folder),
-        ahead(read_steps(store, images, job, needs, journal)) as steps,
-    ):
+    with ahead(read_steps(store, images, job, needs, journal)) as steps:
         reached = 0
         try:
             for report in run.reports(steps):

@@ -1,4 +1,4 @@
-"""`deepscribble annotate`: every image of a folder or a QuPath project."""
+"""`deepscribble annotate`: every image of a folder, a QuPath project or a place in OMERO."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deepscribble.cli import options
+from deepscribble.cli import omero, options
 from deepscribble.cli.connection import connect
+from deepscribble.cli.omero import OmeroOptions
 from deepscribble.cli.report import INTERRUPTED, reported, show_json, show_warnings
+from deepscribble.client import Client
 from deepscribble.errors import InvalidInput
-from deepscribble.jobs import GOOD, ImageReport, Job, State, annotate, exit_code
+from deepscribble.jobs import (
+    GOOD,
+    ImageReport,
+    Job,
+    NotedStore,
+    State,
+    annotate,
+    annotate_noted,
+    exit_code,
+)
 from deepscribble.stores import (
     REGIONS,
     RESULT_CLASS,
@@ -29,11 +40,13 @@ from deepscribble.stores import (
     StrokeClasses,
     open_folder,
 )
+from deepscribble.stores.omero import is_address
 
 HELP = """Outline every image of PATH, and write the results back beside the strokes.
 
-PATH is a folder of images with GeoJSON files beside them (NAME.geojson for NAME.svs), or a \
-QuPath project (.qpproj). Of each image its regions (annotations of a class such as Region*) are \
+PATH is a folder of images with GeoJSON files beside them (NAME.geojson for NAME.svs), a QuPath \
+project (.qpproj), or a place in OMERO: omero://HOST/Image:ID, or Dataset, Project, Well, Plate, \
+Screen. Of each image its regions (annotations of a class such as Region*) are \
 outlined; of one without regions, what lies around its strokes; of one without either, all of it. \
 Strokes are obeyed.
 
@@ -47,6 +60,7 @@ Examples:
   deepscribble annotate slides/ --images 'case-1*' --mpp 0.25
   deepscribble annotate project.qpproj --class Necrosis --foreground Necrosis
   deepscribble annotate project.qpproj --server 127.0.0.1:50051 --json
+  deepscribble annotate omero://omero.example.org/Dataset:51 --user ada
 
 \b
 Exit codes:
@@ -60,7 +74,10 @@ Exit codes:
 NUMBERS = ("added", "updated", "removed", "unchanged", "kept")
 
 StorePath = Annotated[
-    Path, typer.Argument(metavar="PATH", help="A folder of images, or a QuPath project (.qpproj).")
+    str,
+    typer.Argument(
+        metavar="PATH", help="A folder, a QuPath project (.qpproj), or omero://HOST/KIND:ID."
+    ),
 ]
 Images = Annotated[
     str, typer.Option("--images", metavar="GLOB", help="Only images whose name matches, as *.svs.")
@@ -97,17 +114,26 @@ def annotate_command(
     server: options.Server = None,
     models: options.Models = None,
     device: options.DeviceChoice = options.Device.AUTO,
+    user: omero.User = None,
+    password_file: omero.PasswordFile = None,
+    session: omero.AskSession = False,
+    plane: omero.Plane = None,
+    color: omero.Colors = None,
+    certificates: omero.Certificates = None,
+    anonymous_tls: omero.Anonymous = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Read the command line, run, and say what became of each image."""
-    with reported(as_json), open_store(path) as store:
-        classes = StrokeClasses.chosen(foreground or (), background or ())
-        job = Job(class_name, Query(classes, tuple(regions or REGIONS)), mpp, dry_run)
+    typed = OmeroOptions(
+        user, password_file, session, plane, tuple(color or ()), certificates, anonymous_tls
+    )
+    with reported(as_json), open_store(path, typed) as store:
+        job = Job(class_name, read_query(foreground, background, regions), mpp, dry_run)
         chosen = choose(store.images(), path, images)
         reports: list[ImageReport] = []
         try:
             with connect(server, models, device) as client, progress(len(chosen)) as advance:
-                for report in annotate(store, chosen, client, job):
+                for report in run(store, chosen, client, job):
                     reports.append(report)
                     advance(report)
             code = exit_code(reports)
@@ -122,21 +148,50 @@ def annotate_command(
     raise typer.Exit(code)
 
 
-def open_store(path: Path) -> Store:
-    """The store of a folder or of a QuPath project.
+def read_query(
+    foreground: list[str] | None, background: list[str] | None, regions: list[str] | None
+) -> Query:
+    """What to read of an image, as typed.
 
     Raises:
-        InvalidInput: it is neither.
-        DeepScribbleError: what opening the project raises.
+        InvalidInput: a class is said to be both.
     """
-    if path.suffix.lower() != ".qpproj":
-        return open_folder(path)
+    classes = StrokeClasses.chosen(foreground or (), background or ())
+    return Query(classes, tuple(regions or REGIONS))
+
+
+def open_store(path: str, typed: OmeroOptions) -> Store:
+    """The store of a folder, of a QuPath project, or of a place in OMERO.
+
+    Raises:
+        InvalidInput: it is neither, or options are given that are for OMERO only.
+        DeepScribbleError: what opening it raises.
+    """
+    if is_address(path):
+        return omero.opener(path, typed)()
+    if typed != OmeroOptions():
+        raise InvalidInput(
+            "PATH",
+            f"{path} is no place in OMERO (omero://HOST/KIND:ID), but an option was given that is "
+            "for these only; leave it out",
+        )
+    if not path.lower().endswith(".qpproj"):
+        return open_folder(Path(path))
     from deepscribble.stores.qupath import open_project
 
-    return open_project(path)
+    return open_project(Path(path))
 
 
-def choose(images: Sequence[StoreImage], path: Path, pattern: str) -> tuple[StoreImage, ...]:
+def run(
+    store: Store, images: Sequence[StoreImage], client: Client, job: Job
+) -> Iterator[ImageReport]:
+    """Annotate images in the way that the store asks for."""
+    if isinstance(store, NotedStore):
+        return annotate_noted(store, images, client, job)
+    return annotate(store, images, client, job)
+
+
+def choose(images: Sequence[StoreImage], path: str, pattern: str) -> tuple[StoreImage, ...]:
     """The images whose name matches.
 
     Raises:
@@ -200,10 +255,10 @@ def show_reports(reports: Sequence[ImageReport], is_dry: bool) -> None:
         console.print("Nothing was written: --dry-run")
 
 
-def report_json(reports: Sequence[ImageReport], path: Path, is_dry: bool) -> dict[str, Any]:
+def report_json(reports: Sequence[ImageReport], path: str, is_dry: bool) -> dict[str, Any]:
     """What `show_reports` says, for machines."""
     return {
-        "path": str(path),
+        "path": path,
         "dry_run": is_dry,
         "images": [asdict(report) for report in reports],
         **{name: sum(getattr(report, name) for report in reports) for name in NUMBERS},

@@ -24,6 +24,7 @@ __all__ = [
     "find_credentials",
     "fingerprint",
     "is_address",
+    "not_installed",
     "open_omero",
     "parse_address",
 ]
@@ -58,9 +59,14 @@ def open_omero(
         from deepscribble.stores.omero.session import Session
         from deepscribble.stores.omero.store import OmeroStore
     except ModuleNotFoundError as error:
-        raise NotFound(
-            f"omero-py is not installed ({error.name} is missing); see docs/omero.md for how to "
-            "install it"
-        ) from error
+        raise not_installed(error) from error
     session = Session(address, credentials, connection or Connection())
     return OmeroStore(session, address, folder=folder, plane=plane, colors=colors)
+
+
+def not_installed(error: ModuleNotFoundError) -> NotFound:
+    """The error where the client of OMERO, or a part of it, is missing."""
+    return NotFound(
+        f"omero-py is not installed ({error.name} is missing); see docs/omero.md for how to "
+        "install it"
+    )

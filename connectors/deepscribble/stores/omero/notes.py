@@ -79,5 +79,36 @@ class Notes:
         self.session.delete({"Annotation": [note.id]}, group)
 
 
+@dataclass(frozen=True, slots=True)
+class ImageNotes:
+    """The notes of one namespace on one image.
+
+    Args:
+        notes: Those of all images.
+        image: The number of the image.
+        group: The number of its group.
+    """
+
+    notes: Notes
+    image: int
+    group: int
+
+    def read(self) -> list[Note]:
+        """As `Notes.on`."""
+        return self.notes.on(self.image)
+
+    def add(self, values: Mapping[str, str]) -> int:
+        """As `Notes.add`."""
+        return self.notes.add(self.image, self.group, values)
+
+    def change(self, note: Note, values: Mapping[str, str]) -> None:
+        """As `Notes.change`."""
+        self.notes.change(note, self.group, values)
+
+    def remove(self, note: Note) -> None:
+        """As `Notes.remove`."""
+        self.notes.remove(note, self.group)
+
+
 def _pairs(values: Mapping[str, str]) -> list[Any]:
     return [NamedValue(name, value) for name, value in values.items()]

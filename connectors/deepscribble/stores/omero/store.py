@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deepscribble.errors import InvalidInput, NotFound
@@ -15,7 +14,7 @@ from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.answers import ANSWER, FINGERPRINT
 from deepscribble.stores.omero.features import View, to_features
 from deepscribble.stores.omero.images import Image, list_images
-from deepscribble.stores.omero.notes import Notes
+from deepscribble.stores.omero.notes import ImageNotes, Notes
 from deepscribble.stores.omero.pixels import open_pixels
 from deepscribble.stores.omero.session import Session
 from deepscribble.stores.omero.writing import Writer, load, version_of
@@ -52,7 +51,7 @@ class OmeroStore:
     ) -> None:
         self.session = session
         self._address = address
-        self._folder = folder or _state_folder(address)
+        self._folder = folder or state_folder(address)
         self._plane = plane
         self._colors = {color.lower(): name for color, name in (colors or {}).items()}
         self._images: dict[str, Image] = {}
@@ -131,6 +130,11 @@ class OmeroStore:
         for double in mine[:-1]:
             notes.remove(double, known.group)
 
+    def notes(self, image: StoreImage, namespace: str) -> ImageNotes:
+        """The notes of a namespace of ours on an image, for jobs to leave word for one another."""
+        known = self._known(image)
+        return ImageNotes(Notes(self.session, namespace), known.id, known.group)
+
     def close(self) -> None:
         """As `Store.close`: the session ends."""
         self.session.close()
@@ -138,12 +142,7 @@ class OmeroStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _known(self, image: StoreImage) -> Image:
@@ -162,6 +161,7 @@ class OmeroStore:
         return View(f"Image:{image.id}", self.session.user, image.plane, self._colors)
 
 
-def _state_folder(address: Address) -> Path:
+def state_folder(address: Address) -> Path:
+    """The folder for all that concerns a server, in the state of the user who runs this."""
     state = os.environ.get(STATE) or Path.home() / ".local" / "state"
     return Path(state) / "deepscribble" / f"omero-{address.server.replace(':', '-')}"
