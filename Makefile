@@ -1,7 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer with venv, and a network the first time.
 #   make demo     strokes on a real image, round by round, through the real server
 #   make test     all tests that can run on this machine
-#   make soak     a hundred writers killed in mid-write, folders and QuPath projects: minutes
+#   make soak     writers killed and servers cut off, hundreds of times: folders, QuPath, OMERO; minutes
 #   make check    ruff, mypy, stubs up to date, import directions
 #   make bench    latency, bytes on the wire, fields and polygons: JSON and tables
 #   make proto    generate the stubs of the contract anew
@@ -42,6 +42,7 @@ test: $(OMERO)
 soak: $(OMERO)
 	DEEPSCRIBBLE_KILLS=100 $(BIN)/python -m pytest \
 		tests/stores/test_folder_killed.py tests/stores/qupath/test_kill.py
+	DEEPSCRIBBLE_OMERO_FAULTS=200 $(BIN)/python -m pytest tests/stores/omero/test_faults.py
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -61,6 +62,7 @@ bench: $(OMERO)
 	$(BIN)/python bench/qupath.py
 	$(BIN)/python bench/live.py
 	$(BIN)/python bench/annotate.py
+	$(BIN)/python bench/omero_store.py
 
 proto: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -Iproto \

@@ -90,13 +90,18 @@ class OmeroPyramid:
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> RGB:
         """Pixels of a rectangle inside a level, asked for in tiles of the server's."""
-        out = np.empty((height, width, 3), dtype=np.uint8)
         step_x, step_y = self._store().tile
-        for top, left in product(_cuts(y, height, step_y), _cuts(x, width, step_x)):
-            (y0, y1), (x0, x1) = top, left
-            planes = self._planes(level, (x0, y0, x1 - x0, y1 - y0))
-            out[y0 - y : y1 - y, x0 - x : x1 - x] = self._rendering.render(planes)
+        cuts = list(product(_cuts(y, height, step_y), _cuts(x, width, step_x)))
+        if len(cuts) == 1:
+            return self._rendered(level, (x, y, width, height))
+        out = np.empty((height, width, 3), dtype=np.uint8)
+        for (top, bottom), (left, right) in cuts:
+            tile = self._rendered(level, (left, top, right - left, bottom - top))
+            out[top - y : bottom - y, left - x : right - x] = tile
         return out
+
+    def _rendered(self, level: int, place: tuple[int, int, int, int]) -> RGB:
+        return self._rendering.render(self._planes(level, place))
 
     def _planes(self, level: int, place: tuple[int, int, int, int]) -> list[NDArray[Any]]:
         """A rectangle of each channel that is shown; once more with a new login if need be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ class Rendering:
     def render(self, planes: list[NDArray[Any]]) -> RGB:
         """RGB of planes (rows, columns), one for each channel that is shown, in their order."""
         if self.is_plain:
-            return np.stack(planes, axis=-1)
+            return np.asarray(cv2.merge(planes))
         light = np.zeros((*planes[0].shape, 3), dtype=np.float32)
         for plane, channel in zip(planes, self.channels, strict=True):
             span = np.float32(max(channel.high - channel.low, 1e-6))
