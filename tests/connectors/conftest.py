@@ -86,7 +86,7 @@ class QuPath:
 
     def features(self) -> dict[str, dict[str, Any]]:
         """All objects of the image by id."""
-        return {feature["id"]: feature for feature in self.state()["objects"]["features"]}
+        return {feature["id"]: feature for feature in self.state()["objects"]}
 
     def outline(self) -> dict[str, dict[str, Any]]:
         """The annotations that DeepScribble made, by id."""

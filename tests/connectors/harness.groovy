@@ -15,10 +15,10 @@ import qupath.lib.gui.QuPathGUI
 import qupath.lib.images.ImageData
 import qupath.lib.images.servers.ImageServerMetadata
 import qupath.lib.images.servers.ImageServers
-import qupath.lib.io.FeatureCollection
 import qupath.lib.io.GsonTools
 import qupath.lib.objects.PathObject
 import qupath.lib.objects.hierarchy.events.PathObjectHierarchyListener
+import qupath.lib.roi.PolygonROI
 import qupath.lib.scripting.QP
 
 class Harness {
@@ -106,10 +106,25 @@ class Harness {
         QuPathGUI.instance.undoRedoManager.redoOnce()
     }
 
+    /**
+     * An object as QuPath exports it, but for the corners of a plain polygon: they are those that
+     * QuPath holds and draws, since what its export derives from them (0.6.0) may lack a lobe that
+     * hangs on by less than a hundredth of a pixel.
+     */
+    static JsonObject feature(PathObject object) {
+        def feature = JsonParser.parseString(GsonTools.getInstance().toJson(object)).asJsonObject
+        if (object.ROI instanceof PolygonROI) {
+            def corners = object.ROI.allPoints.collect { [it.x, it.y] }
+            corners.add(corners[0])
+            def geometry = feature.getAsJsonObject('geometry')
+            geometry.add('coordinates', GsonTools.getInstance().toJsonTree([corners]))
+        }
+        return feature
+    }
+
     Map state() {
-        def objects = FeatureCollection.wrap(hierarchy().getAllObjects(false))
         return [
-            objects: JsonParser.parseString(GsonTools.getInstance().toJson(objects)),
+            objects: hierarchy().getAllObjects(false).collect { feature(it) },
             dialogs: Dialogs.ERRORS,
             hidden: QuPathGUI.instance?.hidden*.toString(),
             threads: threads,

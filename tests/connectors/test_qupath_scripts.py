@@ -233,6 +233,9 @@ def test_results_are_replaced_by_id_but_for_locked_and_edited_ones(live: Desk) -
     assert after[locked]["geometry"] == before[locked]["geometry"]
     assert after[locked]["properties"]["isLocked"]
     assert shapely.geometry.shape(after[edited]["geometry"]).bounds == (30, 30, 60, 50)
+    theirs = shapely.geometry.shape(after[locked]["geometry"])
+    others = [shapely.geometry.shape(after[id]["geometry"]) for id in set(after) - {locked}]
+    assert not any(theirs.intersection(it).area >= it.area / 2 for it in others)
 
 
 def test_pixels_are_sent_once_and_then_less_than_4_kb_for_each_stroke(live: Desk) -> None:

@@ -84,6 +84,10 @@ class Area {
         return union(other) == this
     }
 
+    boolean overlaps(ROI roi) {
+        return overlaps(around(roi, 0, Integer.MAX_VALUE, Integer.MAX_VALUE))
+    }
+
     boolean overlaps(Area other) {
         return other.z == z && other.t == t &&
             other.x < x + width && x < other.x + other.width &&

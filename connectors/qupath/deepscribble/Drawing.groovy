@@ -5,7 +5,6 @@ import com.google.gson.JsonObject
 import groovy.transform.CompileStatic
 import java.net.http.HttpResponse
 import java.util.concurrent.CompletableFuture
-import qupath.lib.regions.ImagePlane
 
 /**
  * What is said with the server about one area: the pixels once, then strokes, each of them once.
@@ -59,14 +58,14 @@ class Drawing {
             send()
         }
         try {
-            return answer(wait.call(begin(strokes)))
+            return new Answer(wait.call(begin(strokes)))
         } catch (Trouble trouble) {
             switch (trouble.reason) {
                 case 'REGION_NOT_FOUND':
                     send()
                 case 'OUTLINE_NOT_FOUND':
                     forget()
-                    return answer(wait.call(begin(strokes)))
+                    return new Answer(wait.call(begin(strokes)))
                 default:
                     throw trouble
             }
@@ -78,10 +77,6 @@ class Drawing {
         outlineId = answer.outlineId
         told = strokes
         annotations = shown
-    }
-
-    private Answer answer(JsonObject body) {
-        return new Answer(body, ImagePlane.getPlane(area.z, area.t))
     }
 
     private void forget() {

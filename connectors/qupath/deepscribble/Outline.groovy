@@ -4,8 +4,12 @@ import groovy.transform.CompileStatic
 import org.locationtech.jts.geom.Coordinate
 import org.locationtech.jts.geom.LineString
 import org.locationtech.jts.geom.util.LinearComponentExtracter
+import qupath.lib.geom.Point2
 import qupath.lib.objects.PathObject
+import qupath.lib.objects.PathROIObject
 import qupath.lib.objects.hierarchy.PathObjectHierarchy
+import qupath.lib.regions.ImagePlane
+import qupath.lib.roi.PolygonROI
 import qupath.lib.roi.interfaces.ROI
 
 /** The outline of an area among the image's annotations. Nothing else is ever touched. */
@@ -83,17 +87,34 @@ class Outline {
         return inPlace && Math.abs(roi.getArea() - said[0].toDouble()) <= slack(roi)
     }
 
+    /** Whether most of it lies in results that a person locked or edited: these are right there. */
+    private static boolean isCovered(PathObject annotation, List<PathObject> theirs) {
+        ROI roi = annotation.ROI
+        return theirs.any { PathObject it ->
+            it.pathClass == annotation.pathClass &&
+                it.ROI.geometry.intersection(roi.geometry).area >= roi.getArea() / 2
+        }
+    }
+
     /** How much rounding may change an area, square level-0 pixels. */
     private static double slack(ROI roi) {
         double squares = 0
-        for (Object line : LinearComponentExtracter.getLines(roi.geometry)) {
-            Coordinate[] corners = ((LineString) line).coordinates
-            for (int index = 1; index < corners.length; index++) {
-                double edge = corners[index].distance(corners[index - 1])
-                squares += edge * edge
+        for (List<Point2> ring : rings(roi)) {
+            for (int index = 1; index < ring.size(); index++) {
+                squares += Math.pow(ring[index].distance(ring[index - 1]), 2)
             }
         }
         return 2 * ROUNDING * Math.sqrt(squares) + 0.1d
+    }
+
+    private static List<List<Point2>> rings(ROI roi) {
+        if (roi instanceof PolygonROI) {
+            // Its geometry costs time, and in QuPath 0.6 may lack what lies behind a narrow neck.
+            return [roi.allPoints]
+        }
+        return LinearComponentExtracter.getLines(roi.geometry).collect { Object line ->
+            ((LineString) line).coordinates.collect { Coordinate it -> new Point2(it.x, it.y) }
+        }
     }
 
     /**
@@ -107,10 +128,15 @@ class Outline {
         List<PathObject> gone = mine.values().findAll { PathObject it ->
             answer.removed == null ? !came.contains(it.ID) : answer.removed.contains(it.ID)
         } as List<PathObject>
+        List<PathObject> theirs = hierarchy.annotationObjects.findAll { PathObject it ->
+            Classes.isOurs(it) && it.hasROI() && !isFree(it) && area.overlaps(it.ROI)
+        }
         Set<UUID> stay = hierarchy.annotationObjects.collect { PathObject it -> it.ID } as Set<UUID>
         stay.removeAll(gone.collect { PathObject it -> it.ID })
         // What is already there under this id is either the same polygon, or locked or edited.
-        List<PathObject> fresh = answer.annotations.findAll { PathObject it -> !stay.contains(it.ID) }
+        List<PathObject> fresh = answer.annotations.findAll { PathObject it ->
+            !stay.contains(it.ID) && !isCovered(it, theirs)
+        }
         if (gone.isEmpty() && fresh.isEmpty() && obeyed.isEmpty()) {
             return
         }
@@ -119,6 +145,9 @@ class Outline {
         came.each { UUID id -> mine[id]?.metadata?.put(REGION, area.toString()) }
         fresh.each { PathObject it ->
             it.metadata.put(REGION, area.toString())
+            if (area.z != 0 || area.t != 0) {
+                ((PathROIObject) it).setROI(it.ROI.updatePlane(ImagePlane.getPlane(area.z, area.t)))
+            }
             hierarchy.addObject(it, false)
         }
         obeyed.each { PathObject it -> it.pathClass = Classes.putAway(it.pathClass) }
