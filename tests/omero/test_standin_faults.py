@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -77,10 +78,13 @@ def test_a_hung_call_never_answers_and_others_do(own_omero_server):
     image = own_omero_server.image(BLANK)
     with own_omero_server.gateway() as connection:
         standin.fault("IUpdate.saveAndReturnArray", "hang")
+        standin.forget_calls()
         answered = threading.Event()
         hung = connection.c.sf.getUpdateService().begin_saveAndReturnArray(
             [roi(image)], lambda _: answered.set(), lambda _: answered.set()
         )
+        while "IUpdate.saveAndReturnArray" not in standin.calls():
+            time.sleep(0.01)
         save(connection, image)
         assert not answered.is_set()
         assert not hung.isCompleted()
