@@ -88,7 +88,7 @@ class Outline {
     }
 
     /** Whether most of it lies in results that a person locked or edited: these are right there. */
-    private static boolean isCovered(PathObject annotation, List<PathObject> theirs) {
+    private static boolean isCovered(PathObject annotation, Collection<PathObject> theirs) {
         ROI roi = annotation.ROI
         return theirs.any { PathObject it ->
             it.pathClass == annotation.pathClass &&
@@ -128,7 +128,7 @@ class Outline {
         List<PathObject> gone = mine.values().findAll { PathObject it ->
             answer.removed == null ? !came.contains(it.ID) : answer.removed.contains(it.ID)
         } as List<PathObject>
-        List<PathObject> theirs = hierarchy.annotationObjects.findAll { PathObject it ->
+        Collection<PathObject> theirs = hierarchy.annotationObjects.findAll { PathObject it ->
             Classes.isOurs(it) && it.hasROI() && !isFree(it) && area.overlaps(it.ROI)
         }
         Set<UUID> stay = hierarchy.annotationObjects.collect { PathObject it -> it.ID } as Set<UUID>

@@ -113,7 +113,7 @@ class Server {
         } else if (error instanceof HttpTimeoutException) {
             help = 'Nothing came back in time. Look whether the server still runs, and whether a ' +
                 'firewall or VPN lies between.'
-        } else if (error instanceof ConnectException && error.cause instanceof UnresolvedAddressException) {
+        } else if (error.cause instanceof UnresolvedAddressException) {
             help = 'There is no computer of this name. Look for a misspelling in Settings.groovy.'
         } else if (error instanceof ConnectException) {
             help = 'No server listens there. Start it on this computer with\n\n' +
@@ -124,7 +124,10 @@ class Server {
                 'port, write the other one, which follows --http, into Settings.groovy.'
         }
         String why = error.message ?: error.class.simpleName
-        return new Trouble("The DeepScribble server could not be reached.\n\nTried: ${address} (${why})\n\n${help}", 'UNREACHABLE', error)
+        return new Trouble(
+            'The DeepScribble server could not be reached.\n\n' +
+            "Tried: ${address} (${why})\n\n${help}", 'UNREACHABLE', error
+        )
     }
 
     private String listen() {
