@@ -89,8 +89,9 @@ class Drawing {
     }
 
     private CompletableFuture<HttpResponse<String>> begin(List<Stroke> strokes) {
+        int both = Math.min(told.size(), strokes.size())
         int known = 0
-        while (known < Math.min(told.size(), strokes.size()) && told[known].text == strokes[known].text) {
+        while (known < both && told[known].text == strokes[known].text) {
             known++
         }
         JsonObject region = new JsonObject()
