@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ("omero_standin.fixtures",)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

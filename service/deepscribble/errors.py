@@ -11,6 +11,8 @@ DeepScribbleError
 │   └── UnknownModel    the registry has no such model
 ├── ModelRefused        a model's files do not match its card, or cannot run
 ├── OutputRefused       the result cannot be written where it was asked for
+│   └── StoreConflict   the annotations changed since they were read
+├── StoreUnavailable    the OMERO server does not answer, or it went away
 └── ServerUnavailable   no DeepScribble server answers, or it went away
 
 Each message says what was wrong, where, and what to do about it.
@@ -64,6 +66,14 @@ class ModelRefused(DeepScribbleError):
 
 class OutputRefused(DeepScribbleError):
     """The result cannot be written where it was asked for."""
+
+
+class StoreConflict(OutputRefused):
+    """The stored annotations changed since they were read; read them again."""
+
+
+class StoreUnavailable(DeepScribbleError):
+    """The server that holds the images does not answer, or it went away; try again later."""
 
 
 class ServerUnavailable(DeepScribbleError):

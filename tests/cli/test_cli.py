@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 import shapely
@@ -223,6 +224,8 @@ def test_missing_scale_says_what_to_do() -> None:
         (("models", "--models", "absent"), "absent"),
         (("serve", "--listen", "nonsense"), "nonsense"),
         (("serve", "--listen", "0.0.0.0:0"), "0.0.0.0"),
+        (("serve", "--listen", "127.0.0.1:0", "--http", "0.0.0.0:0"), "http: 0.0.0.0"),
+        (("serve", "--listen", "127.0.0.1:0", "--http", "8080"), "http: '8080'"),
     ],
 )
 def test_refusals_name_the_thing_for_people_and_machines(
@@ -302,15 +305,15 @@ def test_serve_says_where_it_listens_and_ends_when_told(
 ) -> None:
     program = "from deepscribble.cli.main import main; main()"
     server = subprocess.Popen(
-        [sys.executable, "-c", program, "serve", "--listen", "127.0.0.1:0", "--device", "cpu",
-         "--models", str(untrained_models), "--json"],
+        [sys.executable, "-c", program, "serve", "--listen", "127.0.0.1:0", "--http",
+         "127.0.0.1:0", "--device", "cpu", "--models", str(untrained_models), "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stdout is not None
     said = json.loads(server.stdout.readline())["message"]
-    address = re.search(r"127\.0\.0\.1:\d+", said)
-    assert address is not None
-    assert run("models", "--server", address[0]).exit_code == 0
+    address, web = re.findall(r"127\.0\.0\.1:\d+", said)
+    assert run("models", "--server", address).exit_code == 0
+    assert httpx2.get(f"http://{web}/healthz", trust_env=False).json() == {"status": "serving"}
     server.send_signal(number)
     _, stderr = server.communicate(timeout=20)
     assert server.returncode == 0

@@ -25,6 +25,7 @@ CAME = tuple(Polygon(TRIANGLE + 100 * number) for number in range(1, 3))
 def test_what_changed_between_two_outlines_leads_from_one_to_the_other(new):
     change = Change.between("known", OLD, new)
     assert change.applied(OLD, [new[index] for index in change.added]) == new
+    assert change.gone == tuple(polygon for polygon in OLD if polygon not in new)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from deepscribble.errors import InvalidInput
-from deepscribble.learning.project import find_entries, slide_files
+from deepscribble.learning.project import find_entries
+from deepscribble.slides import slide_files
 
 
 def touch(folder: Path, *names: str) -> Path:

@@ -1,4 +1,4 @@
-"""A server on loopback with an engine that computes nothing, and a bare stub to it."""
+"""A server on loopback with an engine that computes nothing, and bare clients of both its faces."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import grpc
+import httpx2
 import pytest
 
-from deepscribble.server.app import background
+from deepscribble.server.app import Running, background, beside
 from deepscribble.v1.deepscribble_pb2_grpc import DeepScribbleStub
 
 
@@ -34,3 +35,17 @@ def channel(target: str) -> Iterator[grpc.Channel]:
 @pytest.fixture
 def stub(channel: grpc.Channel) -> DeepScribbleStub:
     return DeepScribbleStub(channel)
+
+
+@pytest.fixture
+def running(engine: Any) -> Iterator[Running]:
+    with beside(lambda: engine, engine.limits.message_bytes, http="127.0.0.1:0") as running:
+        yield running
+        engine.gate.set()
+
+
+@pytest.fixture
+def web(running: Running) -> Iterator[httpx2.Client]:
+    # A proxy of the network cannot reach this machine's own loopback.
+    with httpx2.Client(base_url=f"http://{running.http}", trust_env=False, timeout=300) as client:
+        yield client

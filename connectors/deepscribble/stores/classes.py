@@ -13,6 +13,16 @@ FOREGROUND = ("Tumor",)
 BACKGROUND = ("Normal", "Stroma", "Other", "Background", "Ignore*")
 
 
+def names_of(class_name: str) -> tuple[str, ...]:
+    """The full name of a class and, of a derived one such as "Tumor: Positive", its base."""
+    return tuple(dict.fromkeys((class_name, class_name.split(": ")[0])))
+
+
+def matches(class_name: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern (`*`, `?`, `[...]`; case counts) matches a class or its base class."""
+    return any(fnmatchcase(name, pattern) for name in names_of(class_name) for pattern in patterns)
+
+
 @dataclass(frozen=True, slots=True)
 class StrokeClasses:
     """Patterns (`*`, `?`, `[...]`; upper and lower case differ) over names of classes.
@@ -44,7 +54,7 @@ class StrokeClasses:
         Raises:
             InvalidInput: the class is matched as foreground and as background.
         """
-        for name in dict.fromkeys((class_name, class_name.split(": ")[0])):
+        for name in names_of(class_name):
             if not name:
                 continue
             foreground = any(fnmatchcase(name, pattern) for pattern in self.foreground)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ NAME = "DeepScribble"
 
 METADATA_PREFIX = "deepscribble."
 """What the keys of our metadata start with."""
+
+# Any fixed UUID does: equal content gets the equal id, on every machine.
+NAMESPACE = uuid.UUID("6d0b1b9c-6c39-5b5e-9c57-1f6d7c2f4a10")
 
 # QuPath 0.2 wrote the kind of object where the id belongs.
 LEGACY_ANNOTATION = "PathAnnotationObject"
@@ -48,6 +52,7 @@ class Feature:
         geometry: The GeoJSON geometry, unchecked.
         measurements: Numbers by name.
         metadata: Text by name.
+        is_locked: Whether a person locked it against changes.
     """
 
     where: str
@@ -58,6 +63,7 @@ class Feature:
     geometry: Any
     measurements: Mapping[str, Any]
     metadata: Mapping[str, Any]
+    is_locked: bool = False
 
     @property
     def is_annotation(self) -> bool:
@@ -153,35 +159,68 @@ def read_features(path: str | os.PathLike[str]) -> tuple[Feature, ...]:
         InvalidInput: missing, empty, not JSON or not GeoJSON; the message names the file.
         LimitExceeded: over `MAX_BYTES`.
     """
-    path = Path(path)
     name = str(path)
+    return parse_features(parse_json(read_bytes(path), name), name)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a GeoJSON file.
+
+    Raises:
+        InvalidInput: it cannot be read; the message names the file.
+        LimitExceeded: over `MAX_BYTES`.
+    """
+    path = Path(path)
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise LimitExceeded(
-                f"{name}: {size} bytes are more than the limit of {MAX_BYTES} for GeoJSON; "
+                f"{path}: {size} bytes are more than the limit of {MAX_BYTES} for GeoJSON; "
                 "export only the strokes"
             )
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InvalidInput(name, f"the file cannot be read ({reason})") from error
+        raise InvalidInput(str(path), f"the file cannot be read ({reason})") from error
+
+
+def parse_json(data: bytes, name: str) -> Any:
+    """The JSON value of a file's content; `name` is what errors call the file.
+
+    Raises:
+        InvalidInput: empty, not text in UTF-8, or not JSON.
+    """
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(name, "the file is not text in UTF-8, so not GeoJSON") from error
     if not text.strip():
         raise InvalidInput(name, "the file is empty; export the strokes from QuPath again")
     try:
         # Not only text that is no JSON: a number may have more digits than Python reads.
-        document = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(name, f"the file is not JSON ({error})") from error
+
+
+def parse_features(document: Any, name: str) -> tuple[Feature, ...]:
+    """Features of a JSON value: a FeatureCollection, a list of features, or one feature.
+
+    Raises:
+        InvalidInput: not GeoJSON; the message names `name` and the feature.
+    """
     return tuple(
         _feature(entry, f"{name}: feature {index}")
-        for index, entry in enumerate(_entries(document, name))
+        for index, entry in enumerate(entries_of(document, name))
     )
 
 
-def _entries(document: Any, name: str) -> list[Any]:
+def entries_of(document: Any, name: str) -> list[Any]:
+    """The features of a JSON value as JSON values.
+
+    Raises:
+        InvalidInput: neither a FeatureCollection, nor a list, nor a feature.
+    """
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
@@ -218,6 +257,7 @@ def _feature(entry: Any, where: str) -> Feature:
         geometry=entry.get("geometry"),
         measurements=_measurements(properties.get("measurements")),
         metadata=_mapping(properties.get("metadata")),
+        is_locked=properties.get("isLocked") is True,
     )
 
 

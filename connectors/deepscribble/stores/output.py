@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import stat
+import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from deepscribble.errors import OutputRefused
+
+TEMPORARY = ".deepscribble-{}.tmp"
+"""The name of a file that is not yet whole."""
+
+STALE_SECONDS = 3600.0
+"""No writer needs longer for one file."""
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -29,8 +39,15 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise _refused(path, error) from error
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(
+    path: str | os.PathLike[str], data: bytes, check: Callable[[], None] | None = None
+) -> None:
     """Write a file so that it is never seen half-written: beside its place, then moved there.
+
+    Args:
+        path: The file; one that is there keeps its permissions.
+        data: Its content.
+        check: Called last before the move; what it raises leaves the file as it is.
 
     Raises:
         OutputRefused: it cannot be written; what was there before is untouched.
@@ -39,16 +56,41 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     beside = _beside(path)
     try:
         _create(beside, data)
+        if path.exists():
+            shutil.copymode(path, beside)
+        if check is not None:
+            check()
         beside.replace(path.resolve())
     except OSError as error:
+        raise _refused(path, error) from error
+    finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise _refused(path, error) from error
+
+
+def check_permitted(path: Path) -> None:
+    """Respect a file that is marked read-only, whatever the folder would allow.
+
+    Raises:
+        OutputRefused: nobody may write to it.
+    """
+    # Whoever has the right to the folder could replace it, but nobody shall.
+    if path.exists() and not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise OutputRefused(f"{path}: the file is read-only; make it writable")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers left that were killed; it never took the place of anything."""
+    oldest = time.time() - STALE_SECONDS
+    for left in folder.glob(TEMPORARY.format("*")):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime < oldest:
+                left.unlink()
 
 
 def _beside(path: Path) -> Path:
     # A link is written through, so the new file must lie where the link leads.
-    return path.resolve().parent / f".deepscribble-{uuid.uuid4().hex}.tmp"
+    return path.resolve().parent / TEMPORARY.format(uuid.uuid4().hex)
 
 
 def _create(path: Path, data: bytes) -> None:

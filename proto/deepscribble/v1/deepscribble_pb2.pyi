@@ -1020,7 +1020,7 @@ class Limits(_message.Message):
     upload_bytes: _builtins.int
     """Bytes of one upload."""
     message_bytes: _builtins.int
-    """Bytes of one gRPC message that the server receives."""
+    """Bytes of one gRPC message, or one JSON body, that the server receives."""
     strokes: _builtins.int
     """Strokes in one request."""
     points: _builtins.int

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from deepscribble.client import Client, ModelInfo
-from deepscribble.errors import InvalidInput, ServerUnavailable, UnknownModel
+from deepscribble.client import Client
+from deepscribble.errors import InvalidInput, ServerUnavailable
 
 Started = TypeVar("Started")
 
@@ -60,20 +60,3 @@ def _background(models: Path | None, device: str) -> AbstractContextManager[str]
     from deepscribble.server import background_server
 
     return background_server(models=models, device=device)
-
-
-def finest_mpp(models: tuple[ModelInfo, ...], kinds: tuple[str, ...]) -> float:
-    """The smallest µm per pixel among the default models of these kinds.
-
-    Raises:
-        UnknownModel: the server has no default model of a kind.
-    """
-    scales = []
-    for kind in kinds:
-        found = [model.mpp for model in models if model.kind == kind and model.is_default]
-        if not found:
-            raise UnknownModel(
-                f"the server has no default {kind} model; start it with another --models folder"
-            )
-        scales.extend(found)
-    return min(scales)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import json
-import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
 from deepscribble.cli import options
+from deepscribble.cli.annotate import HELP as ANNOTATE_HELP
+from deepscribble.cli.annotate import annotate_command
 from deepscribble.cli.connection import connect, start
+from deepscribble.cli.logs import logged
 from deepscribble.cli.outlining import Task, check_outputs, default_output, outline_image
 from deepscribble.cli.report import (
     INTERRUPTED,
@@ -25,6 +24,8 @@ from deepscribble.cli.report import (
     show_warnings,
     working,
 )
+from deepscribble.cli.sync import HELP as SYNC_HELP
+from deepscribble.cli.sync import sync_command
 from deepscribble.errors import DeepScribbleError
 from deepscribble.geometry import Outline, Warning
 from deepscribble.stores import RESULT_CLASS, StrokeClasses, read_polygons, read_strokes
@@ -104,6 +105,10 @@ def refine(
         _show(task, outline, (*notes, *warnings), as_json)
 
 
+app.command("annotate", help=ANNOTATE_HELP)(annotate_command)
+app.command("sync", help=SYNC_HELP)(sync_command)
+
+
 @app.command()
 def models(
     server: options.Server = None,
@@ -144,41 +149,20 @@ def models(
 @app.command()
 def serve(
     listen: options.Listen = "127.0.0.1:50051",
+    http: options.Http = None,
     models: options.Models = None,
     device: options.DeviceChoice = options.Device.AUTO,
     as_json: options.AsJson = False,
 ) -> None:
     """Serve until Ctrl-C."""
-    with reported(as_json), _logged(as_json):
-        start(lambda: _serve(listen, models, device))
+    with reported(as_json), logged(as_json):
+        start(lambda: _serve(listen, http, models, device))
 
 
-def _serve(listen: str, models: Path | None, device: str) -> None:
+def _serve(listen: str, http: str | None, models: Path | None, device: str) -> None:
     from deepscribble.server import serve as run
 
-    run(listen=listen, models=models, device=device)
-
-
-class _JsonLines(logging.Formatter):
-    """What the server says, an object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        return json.dumps({"level": record.levelname, "message": record.getMessage()})
-
-
-@contextmanager
-def _logged(as_json: bool) -> Iterator[None]:
-    """Let the server speak: to people on stderr, to machines on stdout."""
-    handler = logging.StreamHandler(sys.stdout if as_json else sys.stderr)
-    handler.setFormatter(_JsonLines() if as_json else logging.Formatter("%(message)s"))
-    log = logging.getLogger("deepscribble")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
+    run(listen=listen, models=models, device=device, http=http)
 
 
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -127,4 +127,12 @@ Prior = Annotated[
         help="Start from these polygons in place of the automatic outline.",
     ),
 ]
-Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen.")]
+Listen = Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to answer gRPC.")]
+Http = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        help="Where to answer HTTP too, such as 127.0.0.1:8080; scripts inside QuPath need it.",
+    ),
+]

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from deepscribble.cli.connection import connect, finest_mpp
+from deepscribble.cli.connection import connect
 from deepscribble.cli.options import Box
 from deepscribble.cli.overlay import draw_overlay, is_our_picture
 from deepscribble.cli.report import working
-from deepscribble.client import Client, RegionHandle
-from deepscribble.errors import LimitExceeded, OutputRefused
-from deepscribble.geometry import Grid, Outline, Region, Stroke, Warning
-from deepscribble.slides import Slide, open_slide
+from deepscribble.client import RegionHandle, finest_mpp
+from deepscribble.errors import OutputRefused
+from deepscribble.geometry import Grid, Outline, Stroke, Warning
+from deepscribble.jobs import read_pixels
+from deepscribble.slides import open_slide
 from deepscribble.stores import check_writable, holds_only_ours, write_annotations, write_whole
+
+SMALLER = "choose a part of the image with --region X,Y,W,H"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ def outline_image(
             working(f"Outlining {task.image.name}"),
             connect(task.server, task.models, task.device) as client,
         ):
-            rgb = _read(slide, region, client, finest_mpp(client.list_models(), kinds))
+            model_mpp = finest_mpp(client.list_models(), kinds)
+            limits = client.server_info().limits
+            rgb = read_pixels(slide, region, model_mpp, limits, SMALLER)
             outline = ask(client.open(region, rgb))
         warnings = (*slide.warnings, *outline.warnings)
     if task.overlay is not None:
@@ -107,19 +109,3 @@ def outline_image(
         write_whole(task.overlay, draw_overlay(rgb, grid, outline.polygons, strokes))
     write_annotations(task.output, outline, class_name=task.class_name)
     return outline, warnings
-
-
-def _read(slide: Slide, region: Region, client: Client, model_mpp: float) -> NDArray[np.uint8]:
-    """The region's pixels for a model, after asking whether the server takes that many."""
-    # A coarser image is sent as it is, so that the server knows it and warns.
-    mpp = max(region.mpp, model_mpp)
-    limits = client.server_info().limits
-    for name, scale in (("image_pixels", mpp), ("model_pixels", model_mpp)):
-        grid = Grid.at(region, scale)
-        if grid.width * grid.height > limits[name]:
-            raise LimitExceeded(
-                f"region: {grid.width} x {grid.height} pixels at {scale:g} µm per pixel are more "
-                f"than the server's limit {name} of {limits[name]}; choose a part of the image "
-                "with --region X,Y,W,H"
-            )
-    return slide.read(region, mpp)

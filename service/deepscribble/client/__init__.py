@@ -2,7 +2,7 @@
 
 from deepscribble.client.asynchronous import AsyncClient, AsyncRegionHandle
 from deepscribble.client.blocking import Client, RegionHandle
-from deepscribble.client.info import ModelInfo, ServerInfo
+from deepscribble.client.info import ModelInfo, ServerInfo, finest_mpp
 
 __all__ = [
     "AsyncClient",
@@ -11,4 +11,5 @@ __all__ = [
     "ModelInfo",
     "RegionHandle",
     "ServerInfo",
+    "finest_mpp",
 ]

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deepscribble.errors import UnknownModel
 from deepscribble.v1 import deepscribble_pb2 as pb
 
-__all__ = ["ModelInfo", "ServerInfo"]
+__all__ = ["ModelInfo", "ServerInfo", "finest_mpp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,20 @@ class ServerInfo:
         names = (field.name for field in pb.Limits.DESCRIPTOR.fields)
         limits = {name: int(getattr(message.limits, name)) for name in names}
         return cls(message.version, message.device, message.precision, limits)
+
+
+def finest_mpp(models: tuple[ModelInfo, ...], kinds: tuple[str, ...]) -> float:
+    """The smallest µm per pixel among the default models of these kinds.
+
+    Raises:
+        UnknownModel: the server has no default model of a kind.
+    """
+    scales = []
+    for kind in kinds:
+        found = [model.mpp for model in models if model.kind == kind and model.is_default]
+        if not found:
+            raise UnknownModel(
+                f"the server has no default {kind} model; start it with another --models folder"
+            )
+        scales.extend(found)
+    return min(scales)

@@ -17,7 +17,7 @@ class Limits:
         image_pixels: Pixels of one image, as sent.
         model_pixels: Pixels of one region at the model's scale.
         upload_bytes: Bytes of one upload.
-        message_bytes: Bytes of one gRPC message that the server receives.
+        message_bytes: Bytes of one gRPC message, or one JSON body, that the server receives.
         strokes: Strokes in one request.
         points: Points over all strokes, or over all polygons of a prior, in one request.
         pending_requests: Requests waiting or running at a time.

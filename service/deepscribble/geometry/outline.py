@@ -37,21 +37,21 @@ class Change:
         known: The id of the outline that is changed.
         removed: Positions in it of the polygons that are gone, ascending.
         added: Positions in the new outline of the polygons that came, ascending.
+        gone: The polygons at `removed`, as far as whoever made the change had them.
     """
 
     known: str
     removed: tuple[int, ...]
     added: tuple[int, ...]
+    gone: tuple[Polygon, ...] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def between(cls, known: str, old: Sequence[Polygon], new: Sequence[Polygon]) -> Change:
         """What turns `old` into `new`, where polygons that stay are the same objects."""
         before, after = {id(polygon) for polygon in old}, {id(polygon) for polygon in new}
-        return cls(
-            known,
-            tuple(index for index, polygon in enumerate(old) if id(polygon) not in after),
-            tuple(index for index, polygon in enumerate(new) if id(polygon) not in before),
-        )
+        removed = tuple(index for index, polygon in enumerate(old) if id(polygon) not in after)
+        added = tuple(index for index, polygon in enumerate(new) if id(polygon) not in before)
+        return cls(known, removed, added, tuple(old[index] for index in removed))
 
     def applied(self, old: Sequence[Polygon], came: Sequence[Polygon]) -> tuple[Polygon, ...]:
         """The new outline.

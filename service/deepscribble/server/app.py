@@ -19,15 +19,25 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from deepscribble.client.address import Address
-from deepscribble.errors import InvalidInput
+from deepscribble.server.listen import on_loopback, taken
 from deepscribble.server.servicer import Servicer
 from deepscribble.v1 import deepscribble_pb2 as pb
 from deepscribble.v1.deepscribble_pb2_grpc import add_DeepScribbleServicer_to_server
 
 if TYPE_CHECKING:
     from deepscribble.engine import Engine, Limits
+    from deepscribble.server.http import HttpFace
 
-__all__ = ["Running", "background", "background_server", "run", "serve"]
+__all__ = [
+    "Faces",
+    "Running",
+    "background",
+    "background_faces",
+    "background_server",
+    "beside",
+    "run",
+    "serve",
+]
 
 LOG = logging.getLogger("deepscribble.server")
 
@@ -42,6 +52,7 @@ class Running:
     """A server that answers: where, with what, and how to stop it from any thread."""
 
     address: Address
+    http: Address | None
     engine: Engine
     stop: Callable[[], None]
 
@@ -51,14 +62,22 @@ async def run(
     open_engine: Callable[[], Engine],
     message_bytes: int,
     ready: Callable[[Running], None],
+    http: Address | None = None,
 ) -> None:
-    """The whole server, from its port to its end.
+    """The whole server, from its ports to its end.
 
-    The port is bound before the models are loaded, so that a taken one is known at once, and
+    Ports are bound before the models are loaded, so that a taken one is known at once, and
     `ready` is called when requests are answered.
 
+    Args:
+        listen: Where gRPC is answered.
+        open_engine: What loads the models.
+        message_bytes: The largest gRPC message that is received.
+        ready: Told of the server when it answers.
+        http: Where HTTP is answered, if it is.
+
     Raises:
-        InvalidInput: the port is taken.
+        InvalidInput: a port is taken.
         ModelRefused, UnknownModel: what opening the engine raises.
     """
     server = grpc.aio.server(
@@ -70,9 +89,13 @@ async def run(
         ]
     )
     address = _bind(server, listen)
+    face = None
     try:
+        face = None if http is None else _face(http)
         engine = open_engine()
     except BaseException:
+        if face is not None:
+            face.close()
         # gRPC lets go of a port only when a server that was started is stopped.
         await server.start()
         await server.stop(None)
@@ -87,37 +110,38 @@ async def run(
     for name in ("", SERVICE):
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     await server.start()
+    if face is not None:
+        await face.start(servicer)
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         loop.call_soon_threadsafe(stopped.set)
 
-    ready(Running(address, engine, stop))
+    ready(Running(address, None if face is None else face.address, engine, stop))
     await stopped.wait()
     await healthy.enter_graceful_shutdown()
-    await server.stop(GRACE_SECONDS)
+    ending = [server.stop(GRACE_SECONDS)]
+    if face is not None:
+        ending.append(face.stop(GRACE_SECONDS))
+    await asyncio.gather(*ending)
     servicer.close()
 
 
 def _bind(server: grpc.aio.Server, listen: Address) -> Address:
     """Open the port; port 0 becomes the one that the system gave."""
-    if not listen.is_loopback:
-        raise InvalidInput(
-            "listen",
-            f"{listen} can be reached from other machines, which needs TLS and a token that this "
-            "version does not have; listen on 127.0.0.1 and reach it through an SSH tunnel",
-        )
-    # A name may stand for two addresses, and gRPC is content when one of them is free.
-    numeric = replace(listen, host="127.0.0.1") if listen.host == "localhost" else listen
+    numeric = on_loopback(listen, "listen")
     try:
         port = server.add_insecure_port(str(numeric))
     except RuntimeError as error:
-        raise InvalidInput(
-            "listen",
-            f"{listen} cannot be opened; another program uses the port, or it is not ours to use. "
-            "Stop that program or choose another port",
-        ) from error
+        raise taken(listen, "listen") from error
     return replace(numeric, port=port)
+
+
+def _face(http: Address) -> HttpFace:
+    # Imported here, so that a server without this face starts without what the face needs.
+    from deepscribble.server.http import HttpFace
+
+    return HttpFace(http)
 
 
 def _opener(models: Path | None, device: str, limits: Limits) -> Callable[[], Engine]:
@@ -127,17 +151,21 @@ def _opener(models: Path | None, device: str, limits: Limits) -> Callable[[], En
 
 
 def serve(
-    listen: str = "127.0.0.1:50051", models: Path | None = None, device: str = "auto"
+    listen: str = "127.0.0.1:50051",
+    models: Path | None = None,
+    device: str = "auto",
+    http: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests finish. Main thread only.
 
     Args:
-        listen: HOST:PORT on this machine; port 0 takes any free one.
+        listen: HOST:PORT on this machine for gRPC; port 0 takes any free one.
         models: Folder of models; None for those that come with the package.
         device: "auto", "cpu", "cuda" or "mps".
+        http: HOST:PORT on this machine for HTTP; None for no HTTP.
 
     Raises:
-        InvalidInput: `listen` is no address, beyond loopback, or taken; `device` is not there.
+        InvalidInput: an address is none, beyond loopback, or taken; `device` is not there.
         ModelRefused, UnknownModel: the models cannot be used.
     """
     from deepscribble.engine import Limits
@@ -150,25 +178,37 @@ def serve(
             signal.signal(number, lambda *_: running.stop())
         LOG.info(
             "DeepScribble listens on %s, runs on %s, has %s; Ctrl-C stops it",
-            running.address,
+            _named(running),
             running.engine.device,
             ", ".join(card.name for card in running.engine.cards()),
         )
 
     opener = _opener(models, device, limits)
+    address = Address.parse(listen, "listen")
+    web = None if http is None else Address.parse(http, "http")
     try:
-        asyncio.run(run(Address.parse(listen, "listen"), opener, limits.message_bytes, ready))
+        asyncio.run(run(address, opener, limits.message_bytes, ready, web))
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
     LOG.info("DeepScribble stopped")
 
 
+def _named(running: Running) -> str:
+    """Where a server answers, in words."""
+    if running.http is None:
+        return str(running.address)
+    return f"{running.address} (gRPC) and http://{running.http}"
+
+
 @contextmanager
-def background(
-    open_engine: Callable[[], Engine], message_bytes: int, listen: str = "127.0.0.1:0"
-) -> Iterator[str]:
-    """A server in a thread of its own with its own event loop; yields its HOST:PORT.
+def beside(
+    open_engine: Callable[[], Engine],
+    message_bytes: int,
+    listen: str = "127.0.0.1:0",
+    http: str | None = None,
+) -> Iterator[Running]:
+    """A server in a thread of its own with its own event loop.
 
     Errors while it starts are raised here; leaving the block stops it and waits for its end.
     """
@@ -177,7 +217,8 @@ def background(
     def work() -> None:
         try:
             address = Address.parse(listen, "listen")
-            asyncio.run(run(address, open_engine, message_bytes, started.set_result))
+            web = None if http is None else Address.parse(http, "http")
+            asyncio.run(run(address, open_engine, message_bytes, started.set_result, web))
         except BaseException as error:
             if started.done():
                 raise
@@ -187,10 +228,19 @@ def background(
     thread.start()
     running = started.result()
     try:
-        yield str(running.address)
+        yield running
     finally:
         running.stop()
         thread.join()
+
+
+@contextmanager
+def background(
+    open_engine: Callable[[], Engine], message_bytes: int, listen: str = "127.0.0.1:0"
+) -> Iterator[str]:
+    """A server `beside` the caller that answers gRPC alone; yields its HOST:PORT."""
+    with beside(open_engine, message_bytes, listen) as running:
+        yield str(running.address)
 
 
 @contextmanager
@@ -213,3 +263,24 @@ def background_server(
     limits = limits or Limits()
     with background(_opener(models, device, limits), limits.message_bytes) as target:
         yield target
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Where one server answers gRPC and where HTTP, each HOST:PORT."""
+
+    grpc: str
+    http: str
+
+
+@contextmanager
+def background_faces(
+    models: Path | None = None, device: str = "auto", limits: Limits | None = None
+) -> Iterator[Faces]:
+    """As `background_server`, with the HTTP face on a second free port."""
+    from deepscribble.engine import Limits
+
+    limits = limits or Limits()
+    opener = _opener(models, device, limits)
+    with beside(opener, limits.message_bytes, http="127.0.0.1:0") as running:
+        yield Faces(str(running.address), str(running.http))

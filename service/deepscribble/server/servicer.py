@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Outline, Polygon, Region, wire
@@ -22,23 +22,26 @@ if TYPE_CHECKING:
     from deepscribble.engine import Engine
     from deepscribble.slides.decode import RGB, Decoded
 
-__all__ = ["Servicer"]
+__all__ = ["IDLE_SECONDS", "Servicer"]
+
+Answer = TypeVar("Answer")
 
 IDLE_SECONDS = 60.0
 """How long an upload may pause between two chunks before its place goes to somebody else."""
 
 
 class Servicer(DeepScribbleServicer):
-    """Answers requests on one event loop, with the heavy work in two threads.
+    """Answers requests of both faces on one event loop, with the heavy work in two threads.
 
     The inference thread does Segment and Refine one at a time, since one already uses the whole
     device; the decoding thread unpacks uploads beside it. Requests that wait, run or upload hold
-    one of the engine's `pending_requests` places.
+    one of the engine's `pending_requests` `places`; `limits` are the engine's.
     """
 
     def __init__(self, engine: Engine) -> None:
+        self.limits = engine.limits
+        self.places = Places(engine.limits.pending_requests)
         self._engine = engine
-        self._places = Places(engine.limits.pending_requests)
         self._inference = Worker("deepscribble-inference")
         self._decoding = Worker("deepscribble-decoding")
 
@@ -47,37 +50,34 @@ class Servicer(DeepScribbleServicer):
         self._inference.close()
         self._decoding.close()
 
-    @answered
-    async def Segment(  # noqa: N802 - the contract's name
-        self, request: pb.SegmentRequest, context: Any
-    ) -> pb.SegmentResponse:
-        """The first outline of a region."""
-        with self._places.taken():
-            return await self._inference.run(partial(self._segment, request))
+    async def outlined(
+        self,
+        request: pb.SegmentRequest | pb.RefineRequest,
+        write: Callable[[Outline], Answer],
+    ) -> Answer:
+        """The outline of a request in the form that `write` gives it, in the inference thread.
 
-    @answered
-    async def Refine(  # noqa: N802 - the contract's name
-        self, request: pb.RefineRequest, context: Any
-    ) -> pb.RefineResponse:
-        """The outline of a region after its strokes."""
-        with self._places.taken():
-            return await self._inference.run(partial(self._refine, request))
+        The caller holds a place.
 
-    @answered
-    async def UploadRegion(  # noqa: N802 - the contract's name
-        self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
+        Raises:
+            DeepScribbleError: whatever the request or the engine refuses.
+        """
+        return await self._inference.run(lambda: write(self._outline(request)))
+
+    async def kept(
+        self, messages: AsyncIterator[pb.UploadRegionRequest]
     ) -> pb.UploadRegionResponse:
-        """Pixels in chunks."""
-        with self._places.taken():
-            upload = Upload(self._engine.limits)
-            while (message := await _next(request_iterator)) is not None:
-                upload.add(message)
-            return await self._decoding.run(partial(self._keep, upload))
+        """The id of the pixels of an upload, which are kept. The caller holds a place.
 
-    @answered
-    async def ListModels(  # noqa: N802 - the contract's name
-        self, request: pb.ListModelsRequest, context: Any
-    ) -> pb.ListModelsResponse:
+        Raises:
+            DeepScribbleError: whatever the upload or the engine refuses.
+        """
+        upload = Upload(self.limits)
+        while (message := await _next(messages)) is not None:
+            upload.add(message)
+        return await self._decoding.run(partial(self._keep, upload))
+
+    def models(self) -> pb.ListModelsResponse:
         """The models that this server can run."""
         return pb.ListModelsResponse(
             models=[
@@ -96,19 +96,59 @@ class Servicer(DeepScribbleServicer):
             ]
         )
 
-    @answered
-    async def GetServerInfo(  # noqa: N802 - the contract's name
-        self, request: pb.GetServerInfoRequest, context: Any
-    ) -> pb.GetServerInfoResponse:
+    def info(self) -> pb.GetServerInfoResponse:
         """Version, device and limits."""
         return pb.GetServerInfoResponse(
             version=version("deepscribble"),
             device=self._engine.device,
             precision=self._engine.precision,
-            limits=pb.Limits(**asdict(self._engine.limits)),
+            limits=pb.Limits(**asdict(self.limits)),
         )
 
-    def _segment(self, request: pb.SegmentRequest) -> pb.SegmentResponse:
+    @answered
+    async def Segment(  # noqa: N802 - the contract's name
+        self, request: pb.SegmentRequest, context: Any
+    ) -> pb.SegmentResponse:
+        """The first outline of a region."""
+        with self.places.taken():
+            return await self.outlined(request, wire.write_segment_response)
+
+    @answered
+    async def Refine(  # noqa: N802 - the contract's name
+        self, request: pb.RefineRequest, context: Any
+    ) -> pb.RefineResponse:
+        """The outline of a region after its strokes."""
+        with self.places.taken():
+            return await self.outlined(request, wire.write_refine_response)
+
+    @answered
+    async def UploadRegion(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.UploadRegionRequest], context: Any
+    ) -> pb.UploadRegionResponse:
+        """Pixels in chunks."""
+        with self.places.taken():
+            return await self.kept(request_iterator)
+
+    @answered
+    async def ListModels(  # noqa: N802 - the contract's name
+        self, request: pb.ListModelsRequest, context: Any
+    ) -> pb.ListModelsResponse:
+        """The models that this server can run."""
+        return self.models()
+
+    @answered
+    async def GetServerInfo(  # noqa: N802 - the contract's name
+        self, request: pb.GetServerInfoRequest, context: Any
+    ) -> pb.GetServerInfoResponse:
+        """Version, device and limits."""
+        return self.info()
+
+    def _outline(self, request: pb.SegmentRequest | pb.RefineRequest) -> Outline:
+        if isinstance(request, pb.SegmentRequest):
+            return self._segment(request)
+        return self._refine(request)
+
+    def _segment(self, request: pb.SegmentRequest) -> Outline:
         started = time.perf_counter()
         region, pixels = self._read(request)
         decoding = time.perf_counter() - started
@@ -118,9 +158,9 @@ class Servicer(DeepScribbleServicer):
             guide_model=request.guide_model,
             return_probability=request.return_probability,
         )
-        return wire.write_segment_response(_with_decoding(outline, pixels, decoding))
+        return _with_decoding(outline, pixels, decoding)
 
-    def _refine(self, request: pb.RefineRequest) -> pb.RefineResponse:
+    def _refine(self, request: pb.RefineRequest) -> Outline:
         started = time.perf_counter()
         region, pixels = self._read(request)
         strokes = wire.read_strokes(request.strokes)
@@ -139,13 +179,13 @@ class Servicer(DeepScribbleServicer):
             known_outline=request.known_outline,
             known_strokes=request.known_strokes,
         )
-        return wire.write_refine_response(_with_decoding(outline, pixels, decoding))
+        return _with_decoding(outline, pixels, decoding)
 
     def _read(self, request: pb.SegmentRequest | pb.RefineRequest) -> tuple[Region, Decoded | str]:
         if not request.HasField("region"):
             raise InvalidInput("region", "no region; say where the pixels lie on the slide")
         region = wire.read_region(request.region)
-        return region, read_pixels(request.pixels, self._engine.limits)
+        return region, read_pixels(request.pixels, self.limits)
 
     def _keep(self, upload: Upload) -> pb.UploadRegionResponse:
         decoded = upload.image()

@@ -50,6 +50,8 @@ class Axis:
 
     def span(self) -> tuple[int, int]:
         """First source pixel that is needed, and one past the last."""
+        if self.is_crop:
+            return round(self.start), round(self.start) + self.count
         left, right = self.windows()
         # An edge that misses a whole pixel only by rounding needs no further pixel.
         return int(np.floor(left.min() + 1e-9)), int(np.ceil(right.max() - 1e-9))

@@ -95,16 +95,22 @@ class Slide:
             level.height,
         )
         left, right = columns.span()
-        cut_columns = columns.seen_from(left, right - left)
         band = max(1, int(BAND_PIXELS / ((right - left) * max(rows.step, 1.0))))
+        if band >= grid.height:
+            return self._band(index, rows, columns)
         out = np.empty((grid.height, grid.width, 3), dtype=np.uint8)
         for first in range(0, grid.height, band):
             part = rows.part(first, min(band, grid.height - first))
-            top, bottom = part.span()
-            pixels = self._pyramid.read(index, left, top, right - left, bottom - top)
-            cut_rows = part.seen_from(top, bottom - top)
-            out[first : first + part.count] = resample(pixels, cut_rows, cut_columns)
+            out[first : first + part.count] = self._band(index, part, columns)
         return out
+
+    def _band(self, level: int, rows: Axis, columns: Axis) -> RGB:
+        """What lies on two axes of a level, resampled."""
+        (left, right), (top, bottom) = columns.span(), rows.span()
+        pixels = self._pyramid.read(level, left, top, right - left, bottom - top)
+        return resample(
+            pixels, rows.seen_from(top, bottom - top), columns.seen_from(left, right - left)
+        )
 
     def _level_for(self, downsample: float) -> int:
         """The coarsest level that is not coarser than `downsample`; level 0 if all are."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry import check_mpp
-from deepscribble.learning.project import slide_files
+from deepscribble.slides import slide_files
 
 COLUMNS = ("set", "image", "mask", "split", "mpp", "target", "group", "licence", "source")
 SPLITS = ("train", "val")

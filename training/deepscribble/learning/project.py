@@ -7,12 +7,8 @@ from pathlib import Path
 
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry import Warning
-
-SUFFIXES = (
-    *(".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide"),
-    *(".czi", ".dcm", ".png", ".jpg", ".jpeg", ".webp"),
-)
-"""How the names of slides and images end, in small letters."""
+from deepscribble.slides import slide_files
+from deepscribble.stores import geojson_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +24,6 @@ class Entry:
     name: str
     slide: Path
     outlines: Path
-
-
-def slide_files(folder: Path) -> tuple[Path, ...]:
-    """Files of `folder` that are slides or images by name, sorted; none if it is no folder.
-
-    Raises:
-        InvalidInput: the folder cannot be listed.
-    """
-    if not folder.is_dir():
-        return ()
-    try:
-        files = sorted(folder.iterdir())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidInput("slides", f"{folder} cannot be listed ({reason})") from error
-    return tuple(
-        file
-        for file in files
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
 
 
 def find_entries(folder: Path) -> tuple[tuple[Entry, ...], tuple[Warning, ...]]:
@@ -69,7 +45,7 @@ def find_entries(folder: Path) -> tuple[tuple[Entry, ...], tuple[Warning, ...]]:
     entries: dict[str, Entry] = {}
     bare: list[str] = []
     for slide in slides:
-        outlines = _outlines_of(slide)
+        outlines = geojson_beside(slide)
         if outlines is None:
             bare.append(slide.name)
             continue
@@ -91,10 +67,3 @@ def find_entries(folder: Path) -> tuple[tuple[Entry, ...], tuple[Warning, ...]]:
         return tuple(entries.values()), ()
     message = f"slides without a GeoJSON file beside them were left out: {', '.join(bare)}"
     return tuple(entries.values()), (Warning("SLIDES_LEFT_OUT", message),)
-
-
-def _outlines_of(slide: Path) -> Path | None:
-    plain = slide.with_suffix(".geojson")
-    # A person thinks of a.ome.tif as "a".
-    names = (plain.name, f"{slide.name}.geojson", plain.name.replace(".ome.geojson", ".geojson"))
-    return next((path for name in names if (path := slide.with_name(name)).is_file()), None)

@@ -1,0 +1,171 @@
+"""Images answered one by one, each under a lease, with a note of the strokes that were answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
+
+from deepscribble.client import Client
+from deepscribble.errors import DeepScribbleError, StoreUnavailable
+from deepscribble.jobs.job import Job, Needs
+from deepscribble.jobs.journal import Journal
+from deepscribble.jobs.lease import NAMESPACE, Board, Lease, Leases, new_holder
+from deepscribble.jobs.lock import one_writer
+from deepscribble.jobs.report import ImageReport, State
+from deepscribble.jobs.runner import outline
+from deepscribble.slides import Slide
+from deepscribble.stores import Content, Edit, Query, Store, StoreImage
+from deepscribble.stores.omero import fingerprint
+
+ANSWERED = (State.WRITTEN, State.UNCHANGED)
+
+LOG = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class NotedStore(Store, Protocol):
+    """A store that keeps notes with its images, so that jobs anywhere find them."""
+
+    def answered(self, image: StoreImage) -> str:
+        """The fingerprint of the strokes that were answered last; empty if none."""
+
+    def note_answer(self, image: StoreImage, fingerprint: str) -> None:
+        """Keep that fingerprint."""
+
+    def notes(self, image: StoreImage, namespace: str) -> Board:
+        """Other notes on the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Answers images of a store.
+
+    Args:
+        store: The store.
+        client: The server.
+        job: What to do.
+        needs: What the server needs for it.
+        journal: Where it is written down.
+        leases: Those of this job.
+    """
+
+    store: NotedStore
+    client: Client
+    job: Job
+    needs: Needs
+    journal: Journal
+    leases: Leases
+
+    def due(self, image: StoreImage) -> str:
+        """The fingerprint of what was drawn on an image since its last answer; empty if nothing.
+
+        Two calls to the store, and no write. An image without strokes and regions is never due.
+
+        Raises:
+            DeepScribbleError: as the store raises.
+        """
+        content = self.store.read(image, self.job.query)
+        if not content.strokes and not content.areas:
+            return ""
+        asked = self._fingerprint(image, content)
+        return "" if self.store.answered(image) == asked else asked
+
+    def answer(self, image: StoreImage, asked: str = "") -> ImageReport | None:
+        """Outline an image, write, and note what was answered; None if another job does or did.
+
+        Args:
+            image: The image.
+            asked: What `due` gave; empty to outline it whatever was answered. What is drawn later
+                is answered too, and is due once more.
+
+        Raises:
+            StoreUnavailable: the store went away before the image was begun.
+        """
+        is_look = bool(asked)
+        try:
+            asked = asked or self._fingerprint(image, self.store.read(image, self.job.query))
+            lease = self.leases.take(self.store.notes(image, NAMESPACE))
+        except StoreUnavailable:
+            raise
+        except DeepScribbleError as error:
+            return ImageReport(image.id, image.name, State.FAILED, problems=(str(error),))
+        if lease is None:
+            return None
+        with lease.kept():
+            if is_look and self.store.answered(image) == asked:
+                # By another job, since the look.
+                return None
+            store = _Leased(self.store, lease)
+            (report,) = outline(store, [image], self.client, self.job, self.needs, self.journal)
+            if report.state in ANSWERED:
+                try:
+                    self.store.note_answer(image, asked)
+                except DeepScribbleError as error:
+                    # The outlines are there; the next look finds the image due and unchanged.
+                    LOG.warning("%s: that it was answered was not noted: %s", image.id, error)
+        return report
+
+    def _fingerprint(self, image: StoreImage, content: Content) -> str:
+        return fingerprint(content, self.needs.origin(self.job, image))
+
+
+def annotate_noted(
+    store: NotedStore, images: Sequence[StoreImage], client: Client, job: Job
+) -> Iterator[ImageReport]:
+    """As `annotate`, for a store whose images other jobs may be working on."""
+    needs, journal = Needs.of(client), Journal(store.folder)
+    if job.is_dry:
+        yield from outline(store, images, client, job, needs, journal)
+        return
+    with one_writer(store.folder):
+        answering = Answering(store, client, job, needs, journal, Leases(new_holder()))
+        for number, image in enumerate(images):
+            try:
+                yield answering.answer(image) or _busy(image)
+            except StoreUnavailable as error:
+                yield ImageReport(image.id, image.name, State.FAILED, problems=(str(error),))
+                for left in images[number + 1 :]:
+                    yield ImageReport(left.id, left.name, State.NOT_REACHED)
+                return
+
+
+def _busy(image: StoreImage) -> ImageReport:
+    problem = "another job is working on the image; run again, or leave it to that job"
+    return ImageReport(image.id, image.name, State.CONFLICT, problems=(problem,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Leased:
+    """A store that writes only while the lease is held."""
+
+    store: Store
+    lease: Lease
+
+    @property
+    def folder(self) -> Path:
+        return self.store.folder
+
+    def images(self) -> tuple[StoreImage, ...]:
+        return self.store.images()
+
+    def open(self, image: StoreImage, mpp: float | None) -> Slide:
+        return self.store.open(image, mpp)
+
+    def read(self, image: StoreImage, query: Query) -> Content:
+        return self.store.read(image, query)
+
+    def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
+        self.lease.renew()
+        return self.store.write(image, edit, seen)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -1,0 +1,307 @@
+"""A job that runs for ever: images whose strokes changed since their last answer are answered.
+
+All that it knows is with the images: a note says which strokes were answered last, another which
+job is at work. So it may be stopped and started anywhere, at any moment, and several may run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepscribble.client import Client
+from deepscribble.errors import DeepScribbleError, ServerUnavailable, StoreUnavailable
+from deepscribble.jobs.answering import Answering, NotedStore
+from deepscribble.jobs.backoff import Backoff
+from deepscribble.jobs.health import Health
+from deepscribble.jobs.job import Job, Needs
+from deepscribble.jobs.journal import Journal
+from deepscribble.jobs.lease import Leases, new_holder
+from deepscribble.jobs.lock import one_writer
+from deepscribble.jobs.metrics import Metrics
+from deepscribble.jobs.report import GOOD, ImageReport, State
+from deepscribble.stores import StoreImage
+
+BEAT_SECONDS = 5.0
+"""How often the health file is written, whatever goes on."""
+
+MOST_PAUSE_SECONDS = 300.0
+"""The longest pause while a server is away."""
+
+MOST_IMAGE_PAUSE_SECONDS = 3600.0
+"""The longest pause before an image that failed is tried again with the same strokes."""
+
+AWAY = (StoreUnavailable, ServerUnavailable)
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a job works.
+
+    Args:
+        every: Seconds between the starts of two looks at all images.
+        workers: How many images are worked on at a time.
+    """
+
+    every: float = 30.0
+    workers: int = 2
+
+
+@dataclass(slots=True)
+class _Failure:
+    """An image that failed.
+
+    Args:
+        asked: The fingerprint of its strokes, or what is wrong with it.
+        times: How often it failed with these.
+        until: When it is tried again, by the monotonic clock.
+    """
+
+    asked: str
+    times: int
+    until: float
+
+
+@dataclass(slots=True)
+class _State:
+    """What the job says of itself."""
+
+    status: str = "starting"
+    rounds: int = 0
+    images: int = 0
+    problem: str = ""
+    busy: dict[str, float] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def document(self) -> dict[str, Any]:
+        """All of it, for the health file."""
+        now = time.monotonic()
+        with self.lock:
+            return {
+                "status": self.status,
+                "rounds": self.rounds,
+                "images": self.images,
+                "problem": self.problem,
+                "in_work": {image: round(now - since) for image, since in self.busy.items()},
+                "answered": dict(self.totals),
+            }
+
+
+class Sync:
+    """The job.
+
+    Args:
+        open_store: Opens the store, again and again until it can be opened.
+        client: The server.
+        job: What to do.
+        pace: How often, how many at a time.
+        health: The health file.
+        metrics: What is counted.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], NotedStore],
+        client: Client,
+        job: Job,
+        pace: Pace,
+        health: Health,
+        metrics: Metrics,
+    ) -> None:
+        self._open_store = open_store
+        self._client = client
+        self._job = job
+        self._pace = pace
+        self._health = health
+        self.metrics = metrics
+        self._leases = Leases(new_holder())
+        self._failures: dict[str, _Failure] = {}
+        self._state = _State()
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End after the images that are in work; safe in a signal handler."""
+        self._stop.set()
+
+    def once(self) -> list[ImageReport]:
+        """Look at all images once, and answer what is due.
+
+        Raises:
+            DeepScribbleError: a server is away, or refuses.
+        """
+        with self._opened() as (store, journal):
+            return self._round(store, journal)
+
+    def run(self) -> None:
+        """Look at all images again and again, until `stop`.
+
+        A server that is away is waited for, from the beginning.
+
+        Raises:
+            InvalidInput: the store refuses who logs in.
+            OutputRefused: another run keeps its journal in the same folder, or none can be kept.
+        """
+        backoff = Backoff(self._pace.every, max(self._pace.every, MOST_PAUSE_SECONDS))
+        failures = 0
+        with ExitStack() as stack:
+            opened = None
+            while not self._stop.is_set():
+                begun = time.monotonic()
+                try:
+                    opened = opened or stack.enter_context(self._opened())
+                    self._round(*opened)
+                except AWAY as error:
+                    failures += 1
+                    pause = backoff.pause(failures)
+                    LOG.warning("%s; next try in %.0f s", error, pause)
+                    self._note("waiting for a server", str(error))
+                    self.metrics.round(is_done=False)
+                else:
+                    failures = 0
+                    pause = max(0.0, begun + self._pace.every - time.monotonic())
+                    self._note("watching")
+                self._wait(pause)
+        self._note("stopped")
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[NotedStore, Journal]]:
+        """The store, and the journal beside it, which no other run writes to."""
+        with self._open_store() as store, one_writer(store.folder):
+            yield store, Journal(store.folder)
+
+    def _round(self, store: NotedStore, journal: Journal) -> list[ImageReport]:
+        """One look at all images.
+
+        Raises:
+            StoreUnavailable, ServerUnavailable: it was not finished.
+        """
+        self._note("working")
+        needs = Needs.of(self._client)
+        images = store.images()
+        self._forget(images)
+        self.metrics.images.set(len(images))
+        answering = Answering(store, self._client, self._job, needs, journal, self._leases)
+        reports = self._each(images, answering)
+        with self._state.lock:
+            self._state.rounds += 1
+            self._state.images = len(images)
+        self.metrics.round(is_done=True)
+        return reports
+
+    def _each(self, images: Sequence[StoreImage], answering: Answering) -> list[ImageReport]:
+        """Work on images in threads, no more at a time than there are workers."""
+        reports: list[ImageReport] = []
+        left = list(reversed(images))
+        running: set[Future[ImageReport | None]] = set()
+        error: Exception | None = None
+        with ThreadPoolExecutor(self._pace.workers, "deepscribble-sync") as pool:
+            while running or (left and error is None and not self._stop.is_set()):
+                while left and len(running) < self._pace.workers and error is None:
+                    running.add(pool.submit(self._image, left.pop(), answering))
+                ended, running = wait(running, BEAT_SECONDS, FIRST_COMPLETED)
+                self._health.write(self._state.document())
+                for future in ended:
+                    try:
+                        report = future.result()
+                    except AWAY as caught:
+                        error = caught
+                    else:
+                        reports += [report] if report is not None else []
+                if self._stop.is_set():
+                    left.clear()
+        if error is not None:
+            raise error
+        return reports
+
+    def _image(self, image: StoreImage, answering: Answering) -> ImageReport | None:
+        """Look at an image; None if there is nothing to do, or another job does it.
+
+        Raises:
+            StoreUnavailable: the store went away before the image was begun.
+        """
+        if image.problem:
+            return self._failed(image, image.problem)
+        try:
+            asked = answering.due(image)
+        except StoreUnavailable:
+            raise
+        except DeepScribbleError as error:
+            return self._failed(image, str(error))
+        if not asked or self._rests(image, asked) or self._stop.is_set():
+            return None
+        begun = time.monotonic()
+        with self._state.lock:
+            self._state.busy[image.id] = begun
+        self.metrics.busy.inc()
+        try:
+            report = answering.answer(image, asked)
+        finally:
+            with self._state.lock:
+                del self._state.busy[image.id]
+            self.metrics.busy.dec()
+        if report is not None:
+            self._tell(report, time.monotonic() - begun)
+            if report.state in GOOD:
+                self._failures.pop(image.id, None)
+            elif report.state is not State.CONFLICT:
+                self._rest(image, asked)
+        return report
+
+    def _failed(self, image: StoreImage, problem: str) -> ImageReport | None:
+        """An image of which nothing can be done; told again only after a while."""
+        if self._rests(image, problem):
+            return None
+        self._rest(image, problem)
+        report = ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
+        self._tell(report, 0.0)
+        return report
+
+    def _rests(self, image: StoreImage, asked: str) -> bool:
+        failure = self._failures.get(image.id)
+        return failure is not None and failure.asked == asked and time.monotonic() < failure.until
+
+    def _rest(self, image: StoreImage, asked: str) -> None:
+        """Leave an image alone for a while, unless more is drawn on it."""
+        before = self._failures.get(image.id)
+        times = before.times + 1 if before is not None and before.asked == asked else 1
+        most = max(self._pace.every, MOST_IMAGE_PAUSE_SECONDS)
+        until = time.monotonic() + Backoff(self._pace.every, most).pause(times)
+        self._failures[image.id] = _Failure(asked, times, until)
+
+    def _forget(self, images: Sequence[StoreImage]) -> None:
+        there = {image.id for image in images}
+        for id in self._failures.keys() - there:
+            del self._failures[id]
+
+    def _tell(self, report: ImageReport, seconds: float) -> None:
+        """Count and log an image."""
+        self.metrics.image(report, seconds)
+        with self._state.lock:
+            totals = self._state.totals
+            totals[report.state.value] = totals.get(report.state.value, 0) + 1
+        names = ("added", "updated", "removed", "kept")
+        numbers = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
+        said = ", ".join((report.state.value, *numbers))
+        LOG.info("%s %s: %s, %.1f s", report.image, report.name, said, seconds)
+        for text in (*report.problems, *(warning.message for warning in report.warnings)):
+            LOG.warning("%s %s: %s", report.image, report.name, text)
+
+    def _wait(self, seconds: float) -> None:
+        """Pause, and show that the job lives; `stop` ends it."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, BEAT_SECONDS)):
+            self._health.write(self._state.document())
+
+    def _note(self, status: str, problem: str = "") -> None:
+        with self._state.lock:
+            self._state.status, self._state.problem = status, problem
+        self._health.write(self._state.document())

@@ -1,0 +1,98 @@
+"""What is stored on an image in OMERO: Rois with their shapes, and the notes that mark ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deepscribble.stores.omero.shapes import Drawing, read_shape
+
+VERSIONED = "deepscribble.v1"
+"""What our namespaces start with: the version of these conventions, which is the contract's."""
+
+RESULT = f"{VERSIONED}/result"
+"""The namespace of the MapAnnotation on a Roi that is a result of ours."""
+
+ROIS = (
+    "select r from Roi r left outer join fetch r.shapes s left outer join fetch s.transform "
+    "left outer join fetch r.annotationLinks l left outer join fetch l.child "
+    "where r.image.id = :id order by r.id"
+)
+"""All that is read of an image's annotations, in one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Roi.
+
+    Args:
+        id: Its number in OMERO.
+        owner: The number of the user who owns it.
+        drawings: Its shapes, in their order.
+        note: The names and values of our MapAnnotation on it; None if it carries none.
+        note_owner: The number of the user who owns that, 0 without one.
+    """
+
+    id: int
+    owner: int
+    drawings: tuple[Drawing, ...]
+    note: Mapping[str, str] | None
+    note_owner: int = 0
+
+    def is_made_by(self, user: int) -> bool:
+        """Whether it is a result that this user's DeepScribble wrote."""
+        return self.note is not None and self.owner == self.note_owner == user
+
+    @property
+    def digest(self) -> str:
+        """All of it as text; equal exactly if nothing changed."""
+        drawn = ((drawing.id, drawing.digest) for drawing in self.drawings)
+        return repr((self.id, self.owner, tuple(drawn), sorted((self.note or {}).items())))
+
+
+def read_records(rois: Iterable[Any]) -> tuple[Record, ...]:
+    """Rois of OMERO's, as `ROIS` gives them, oldest first and each once."""
+    # A join fetch may give a Roi once for each of its shapes.
+    each = {roi.getId().getValue(): roi for roi in rois}
+    return tuple(_record(id, each[id]) for id in sorted(each))
+
+
+def digest_of(records: Iterable[Record]) -> str:
+    """A digest of Rois; equal exactly if nothing changed."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(record.digest.encode())
+    return digest.hexdigest()
+
+
+def pairs_of(annotation: Any) -> dict[str, str]:
+    """Names and values of a MapAnnotation; of a name that stands twice the last."""
+    return {pair.name: pair.value for pair in annotation.getMapValue() or () if pair is not None}
+
+
+def owner_of(entity: Any) -> int:
+    """The number of the user who owns an object."""
+    return int(entity.getDetails().getOwner().getId().getValue())
+
+
+def namespace_of(annotation: Any) -> str:
+    """The namespace of an annotation, or empty."""
+    wrapped = annotation.getNs() if annotation.isLoaded() else None
+    return "" if wrapped is None else str(wrapped.getValue())
+
+
+def _record(id: int, roi: Any) -> Record:
+    # The list of shapes has a gap where one was deleted.
+    shapes = [shape for shape in roi.copyShapes() if shape is not None and shape.isLoaded()]
+    notes = [
+        link.getChild()
+        for link in roi.copyAnnotationLinks()
+        if link is not None and namespace_of(link.getChild()) == RESULT
+    ]
+    drawings = tuple(read_shape(shape) for shape in shapes)
+    if not notes:
+        return Record(id, owner_of(roi), drawings, None)
+    note = max(notes, key=lambda each: each.getId().getValue())
+    return Record(id, owner_of(roi), drawings, pairs_of(note), owner_of(note))

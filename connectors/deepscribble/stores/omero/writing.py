@@ -1,0 +1,108 @@
+"""An edit applied to an image in OMERO: save the new, read it back, then delete the old.
+
+At every moment the image has the old results, or the new ones, or both. Where both are left the
+next run takes the older ones away.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepscribble.errors import OutputRefused, StoreConflict, StoreUnavailable
+from deepscribble.stores.omero.features import View, rois_by_id
+from deepscribble.stores.omero.images import Image
+from deepscribble.stores.omero.records import ROIS, Record, digest_of, read_records
+from deepscribble.stores.omero.rois import WRITE, holds, to_link
+from deepscribble.stores.omero.session import Session
+from deepscribble.stores.store import Edit, Result
+
+BETWEEN = "-"
+"""Between the two halves of a version: our Rois, and those of others."""
+
+
+def load(session: Session, image: Image) -> tuple[Record, ...]:
+    """All Rois of an image, in one call."""
+    return read_records(session.query(ROIS, image.id))
+
+
+def version_of(records: Sequence[Record], user: int) -> str:
+    """A version for `Content`: our Rois first, since an edit touches nothing else."""
+    ours = [record for record in records if record.is_made_by(user)]
+    others = [record for record in records if not record.is_made_by(user)]
+    return f"{digest_of(ours)}{BETWEEN}{digest_of(others)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes to one image.
+
+    Args:
+        session: The session.
+        image: The image.
+        view: How its Rois are looked at.
+    """
+
+    session: Session
+    image: Image
+    view: View
+
+    def write(self, edit: Edit, seen: str) -> str:
+        """As `Store.write`.
+
+        What others drew meanwhile is no conflict: it is not touched, and the version that is
+        returned is that of what was seen of it.
+        """
+        before = load(self.session, self.image)
+        ours, _, others = version_of(before, self.view.user).partition(BETWEEN)
+        if ours != seen.partition(BETWEEN)[0]:
+            raise StoreConflict(
+                f"{self.view.image}: somebody changed our results since they were read, so the "
+                "image was left alone; run again"
+            )
+        rois = rois_by_id(before, self.view)
+        old = [rois[id] for id in (*(result.id for result in edit.updated), *edit.removed)]
+        results = (*edit.added, *edit.updated)
+        after = self._save(results) if results else before
+        if old:
+            self.session.delete({"Roi": [record.id for record in old]}, self.image.group)
+        gone = {record.id for record in old}
+        stay = [record for record in after if record.id not in gone]
+        ours = version_of(stay, self.view.user).partition(BETWEEN)[0]
+        return BETWEEN.join((ours, seen.partition(BETWEEN)[2] or others))
+
+    def _save(self, results: Sequence[Result]) -> tuple[Record, ...]:
+        """Save results in one transaction, read them back, and take them away if they differ."""
+        write = str(uuid.uuid4())
+        links = [to_link(result, self.image.id, self.image.own_plane, write) for result in results]
+        try:
+            self.session.save(links, self.image.group)
+        except StoreUnavailable:
+            # The answer was lost, maybe not what was asked: the server knows.
+            if not self._saved(load(self.session, self.image), write):
+                self.session.save(links, self.image.group)
+        after = load(self.session, self.image)
+        saved = self._saved(after, write)
+        stored = {next(iter(rois_by_id([record], self.view)), ""): record for record in saved}
+        wrong = [
+            result.id
+            for result in results
+            if result.id not in stored or not holds(stored[result.id], result, write)
+        ]
+        if wrong or len(saved) != len(results):
+            if saved:
+                self.session.delete({"Roi": [record.id for record in saved]}, self.image.group)
+            raise OutputRefused(
+                f"{self.view.image}: {len(wrong) or len(saved)} of {len(results)} outlines did not "
+                "read back from OMERO as they were written, so they were taken away again; the "
+                "former ones are untouched"
+            )
+        return after
+
+    def _saved(self, records: Sequence[Record], write: str) -> list[Record]:
+        return [
+            record
+            for record in records
+            if record.is_made_by(self.view.user) and (record.note or {}).get(WRITE) == write
+        ]

@@ -1,0 +1,519 @@
+"""The scripts inside QuPath, run by a QuPath core against a real server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import shapely
+
+from deepscribble.client import Client
+from deepscribble.geometry import Region
+from deepscribble.server import Faces, background_faces
+
+pytestmark = pytest.mark.qupath
+
+WIDTH, HEIGHT = 256, 192
+LIMIT_BYTES = 4096
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Blobs in the colours of H&E, under a name that QuPath and scripts may stumble over."""
+    return painted(tmp_path_factory.mktemp("images") / "Präparat #1.png", WIDTH, HEIGHT)
+
+
+def painted(path: Path, width: int, height: int) -> Path:
+    noise = np.random.default_rng(4).normal(size=(height, width)).astype(np.float32)
+    blobs = cv2.GaussianBlur(noise, (0, 0), 12)[..., None]
+    colours = np.where(blobs > 0, [[150, 80, 130]], [[225, 190, 235]]).astype(np.uint8)
+    path.write_bytes(cv2.imencode(".png", colours)[1].tobytes())
+    return path
+
+
+def drawn(kind: str, coordinates: Any, class_name: str | None = "Tumor", **more: Any) -> Any:
+    """An annotation as a hand draws it."""
+    properties = {"objectType": "annotation", **more}
+    if class_name is not None:
+        properties["classification"] = class_name
+    return {
+        "type": "Feature",
+        "id": str(uuid.uuid4()),
+        "geometry": {"type": kind, "coordinates": coordinates},
+        "properties": properties,
+    }
+
+
+def box(left: int, top: int, right: int, bottom: int, *rest: Any, **more: Any) -> Any:
+    ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+    return drawn("Polygon", [ring], *rest, **more)
+
+
+def tumor() -> Any:
+    return drawn("LineString", [[50, 50], [90, 70], [120, 60]])
+
+
+def not_tumor() -> Any:
+    return drawn("LineString", [[150, 130], [190, 150]], "Stroma")
+
+
+class Desk:
+    """A pathologist's place: QuPath with an image, the scripts, and the server behind a relay."""
+
+    def __init__(self, core: Any, relay: Any, folder: Path) -> None:
+        self.core, self.relay, self.folder = core, relay, folder
+
+    def run(self, script: str) -> None:
+        self.core("script", path=str(self.folder / f"{script}.groovy"))
+
+    def draw(self, *strokes: Any) -> None:
+        self.core.add(*strokes)
+
+    def obeys(self, *strokes: Any) -> bool:
+        """Whether every drawn point is on its side of the outline."""
+        mask = self.core.mask()
+        return all(
+            mask.contains(shapely.points(point))
+            == (stroke["properties"]["classification"] == "Tumor")
+            for stroke in strokes
+            for point in shapely.get_coordinates(shapely.geometry.shape(stroke["geometry"]))
+        )
+
+
+@pytest.fixture
+def at_desk(
+    core: Any, relay: Any, installed: Callable[..., Path], image: Path
+) -> Callable[..., Desk]:
+    def sit_down(path: Path = image, mpp: float | None = 1.0, window: bool = True, **settings: str):
+        core("open", path=str(path), window=window, **({} if mpp is None else {"mpp": mpp}))
+        settings.setdefault("server", f"'http://{relay.address}'")
+        return Desk(core, relay, installed(**settings))
+
+    return sit_down
+
+
+@pytest.fixture
+def live(at_desk: Callable[..., Desk]) -> Desk:
+    desk = at_desk()
+    desk.run("RefineLive")
+    return desk
+
+
+def test_each_version_segments_refines_and_undoes(
+    each_core: Any, relay: Any, installed: Callable[..., Path], image: Path
+) -> None:
+    each_core("open", path=str(image), mpp=0.5, window=True)
+    desk = Desk(each_core, relay, installed(server=f"'http://{relay.address}'"))
+    each_core("view", bounds=[0, 0, WIDTH, HEIGHT])
+    desk.run("Segment")
+    before = set(each_core.outline())
+    desk.run("RefineLive")
+    desk.draw(first := tumor())
+    desk.core.wait(lambda: desk.obeys(first), "obedience")
+    desk.draw(second := not_tumor())
+    desk.core.wait(lambda: desk.obeys(first, second), "obedience")
+    desk.core("undo")
+    desk.core("undo")
+    desk.core.wait(lambda: set(each_core.features()) == before, "both corrections undone")
+    desk.run("StopLive")
+    assert each_core.state()["dialogs"] == []
+
+
+def same_shape(one: shapely.Geometry, other: shapely.Geometry) -> bool:
+    """Whether two shapes are one but for QuPath's rounding of coordinates."""
+    return bool(one.symmetric_difference(other).area <= 0.02 * (one.length + 1))
+
+
+def test_segment_outlines_the_selected_annotation_as_the_python_client_does(
+    at_desk: Callable[..., Desk], faces: Faces, image: Path
+) -> None:
+    desk = at_desk(window=False)
+    region = box(40, 30, 200, 180, None)
+    desk.draw(region)
+    before = desk.core.features()
+    desk.core("select", id=region["id"])
+
+    desk.run("Segment")
+
+    with Client(faces.grpc) as client:
+        pixels = cv2.cvtColor(cv2.imread(str(image)), cv2.COLOR_BGR2RGB)[30:180, 40:200]
+        expected = client.open(Region(40, 30, 160, 150, 1.0), pixels.copy()).segment().polygons
+    found = {id: shapely.geometry.shape(it["geometry"]) for id, it in desk.core.outline().items()}
+    assert len(found) == len(expected) > 1
+    assert any(polygon.holes for polygon in expected)
+    wanted = [shapely.Polygon(polygon.exterior, polygon.holes) for polygon in expected]
+    assert all(any(same_shape(one, other) for other in wanted) for one in found.values())
+    for feature in desk.core.outline().values():
+        properties = feature["properties"]
+        assert properties["classification"] == {"name": "Tumor", "color": [200, 0, 0]}
+        assert set(properties["measurements"]) == {"Area µm^2", "Mean probability"}
+        assert properties["metadata"]["deepscribble.region"] == "40,30,160,150,0,0"
+        assert properties["metadata"]["deepscribble.model.guide-tumor"].startswith("sha256:")
+    assert desk.core.features()[region["id"]] == before[region["id"]]
+
+
+def test_segment_outlines_what_the_window_shows(at_desk: Callable[..., Desk]) -> None:
+    desk = at_desk()
+    desk.core("view", bounds=[-50, 60, 200, 900])
+    desk.run("Segment")
+    left, top, right, bottom = desk.core.mask().bounds
+    assert 0 <= left < right <= 150
+    assert 60 <= top < bottom <= HEIGHT
+    before = desk.core.outline()
+    desk.run("Segment")
+    assert desk.core.outline() == before, "the same again changes nothing"
+
+
+STROKES: tuple[tuple[str, Any], ...] = (
+    ("LineString", [[50, 50], [90, 70]]),
+    ("LineString", [[50, 50], [90, 70], [120, 60]]),
+    ("MultiPoint", [[45, 45], [100, 75], [130, 110]]),
+    ("Polygon", [[[45, 45], [75, 47], [70, 80], [47, 75], [45, 45]]]),
+    (
+        "Polygon",
+        [
+            [[45, 45], [125, 45], [125, 125], [45, 125], [45, 45]],
+            [[70, 70], [70, 100], [100, 100], [100, 70], [70, 70]],
+        ],
+    ),
+)
+
+
+def test_every_kind_of_stroke_is_obeyed(live: Desk) -> None:
+    for kind, coordinates in STROKES:
+        for class_name in ("Tumor", "Stroma"):
+            live.draw(stroke := drawn(kind, coordinates, class_name))
+            live.core.answered(stroke["id"])
+            assert live.obeys(stroke)
+            live.core("remove", id=stroke["id"])
+
+
+def test_nothing_that_a_person_made_is_touched(live: Desk) -> None:
+    people = (
+        box(10, 10, 240, 180, None, name="DeepScribble?", isLocked=True),
+        box(60, 30, 110, 100, "Necrosis", measurements={"Area µm^2": 1.0}),
+        drawn("MultiPoint", [[55, 55], [105, 65]], "Immune cells", color=[1, 2, 3]),
+        box(75, 55, 80, 60, "Tumor: Positive", metadata={"seen by": "M. Ö."}),
+        box(65, 65, 70, 70, "Stroma", objectType="detection"),
+    )
+    live.draw(*people)
+    before = live.core.features()
+    first, second = tumor(), not_tumor()
+    live.draw(first)
+    live.core.wait(live.core.outline, "an outline")
+    live.draw(second)
+    live.core.wait(lambda: live.obeys(first, second), "obedience")
+
+    after = live.core.features()
+    assert {id: after[id] for id in before} == before
+    assert set(after) - set(before) - set(live.core.outline()) == {first["id"], second["id"]}
+
+
+def test_results_are_replaced_by_id_but_for_locked_and_edited_ones(live: Desk) -> None:
+    first = tumor()
+    live.draw(first)
+    before = live.core.answered(first["id"])
+    large = sorted(before, key=lambda id: -before[id]["properties"]["measurements"]["Area µm^2"])
+    locked, edited = large[:2]
+    live.core("lock", id=locked)
+    live.core("reshape", id=edited, feature=box(30, 30, 60, 50))
+    second = drawn("LineString", [[10, 10], [240, 180]], "Stroma")
+    live.draw(second)
+    after = live.core.answered(first["id"], second["id"])
+
+    assert set(before) - set(after), "the others gave way"
+    assert after[locked]["geometry"] == before[locked]["geometry"]
+    assert after[locked]["properties"]["isLocked"]
+    assert shapely.geometry.shape(after[edited]["geometry"]).bounds == (30, 30, 60, 50)
+    theirs = shapely.geometry.shape(after[locked]["geometry"])
+    others = [shapely.geometry.shape(after[id]["geometry"]) for id in set(after) - set(before)]
+    assert not any(theirs.intersection(it).area >= it.area / 2 for it in others)
+
+
+def test_pixels_are_sent_once_and_then_less_than_4_kb_for_each_stroke(live: Desk) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    ids = [first["id"]]
+    angles = np.linspace(0, 6 * np.pi, 600)
+    spiral = np.stack([128 + 4 * angles * np.cos(angles), 96 + 4 * angles * np.sin(angles)], 1)
+    strokes = [
+        drawn("LineString", spiral.round(2).tolist(), "Stroma"),
+        box(20, 20, 40, 40),
+        *(drawn("LineString", [[50 + 9 * n, 40], [60 + 9 * n, 150]]) for n in range(5)),
+    ]
+    sizes = []
+    for stroke in strokes:
+        before = len(live.relay.sent)
+        live.draw(stroke)
+        ids.append(stroke["id"])
+        live.core.answered(*ids)
+        sizes.append(len(live.relay.sent) - before)
+    assert live.relay.requests().count("PUT /v1/regions") == 1
+    assert max(sizes) <= LIMIT_BYTES, sizes
+    assert live.obeys(*strokes[2:]), "also the vertices that were not sent"
+
+
+def test_a_server_that_was_restarted_is_told_everything_again(
+    live: Desk, untrained_models: Path
+) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    with background_faces(untrained_models, "cpu") as fresh:
+        live.relay.target = fresh.http
+        live.relay.cut()
+        live.draw(second := not_tumor())
+        live.core.answered(first["id"], second["id"])
+    assert live.relay.requests().count("PUT /v1/regions") == 2
+    assert live.obeys(first, second)
+    assert live.core.state()["dialogs"] == []
+
+
+def test_a_newer_stroke_supersedes_the_work_on_an_older_one(live: Desk) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    live.relay.gate.clear()
+    asked = live.relay.requests().count("POST /v1/refine")
+    live.draw(second := not_tumor())
+    live.core.wait(lambda: live.relay.requests().count("POST /v1/refine") > asked, "a request")
+    hung_up = live.relay.hung_up
+    live.draw(third := drawn("LineString", [[30, 150], [50, 160]]))
+    live.core.wait(lambda: live.relay.hung_up > hung_up, "the older request to be given up")
+    live.relay.gate.set()
+    live.core.answered(first["id"], second["id"], third["id"])
+    assert live.obeys(first, second, third)
+    assert not any(
+        it["properties"]["metadata"]["deepscribble.strokes"] == f"{first['id']},{second['id']}"
+        for it in live.core.outline().values()
+    ), "the older answer never showed"
+
+
+def test_it_is_stopped_and_runs_only_once(live: Desk) -> None:
+    live.run("RefineLive")
+    assert live.core.state()["live"] == 1
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    live.run("StopLive")
+    assert live.core.state()["live"] == 0
+    asked = len(live.relay.requests())
+    live.draw(not_tumor())
+    live.run("StopLive")
+    assert len(live.relay.requests()) == asked
+
+
+def test_a_correction_is_one_step_of_undo_and_the_window_changes_on_its_own_thread(
+    live: Desk,
+) -> None:
+    def shown() -> dict[str, Any]:
+        features = live.core.features()
+        return {id: features[id]["geometry"] for id in sorted(features)}
+
+    states = [shown()]
+    ids: list[str] = []
+    for stroke in (tumor(), not_tumor()):
+        live.draw(stroke)
+        ids.append(stroke["id"])
+        live.core.answered(*ids)
+        states.append(shown())
+    for state in (states[1], states[0]):
+        live.core("undo")
+        live.core.wait(lambda state=state: shown() == state, "all of a correction undone")
+    for state in (states[1], states[2]):
+        live.core("redo")
+        live.core.wait(lambda state=state: shown() == state, "all of a correction redone")
+    assert live.core.state()["threads"] == ["JavaFX Application Thread"]
+
+    live.core("undo")
+    live.core.wait(lambda: shown() == states[1], "undone")
+    live.draw(third := drawn("LineString", [[30, 150], [50, 160]]))
+    live.core.wait(lambda: live.obeys(third), "drawing on after undoing")
+    assert live.obeys(tumor() | {"id": ""}, third)
+
+
+def test_an_outline_follows_strokes_that_are_taken_away(live: Desk) -> None:
+    live.draw(first := tumor())
+    before = live.core.answered(first["id"])
+    live.draw(second := not_tumor())
+    live.core.answered(first["id"], second["id"])
+    live.core("remove", id=second["id"])
+    live.core.wait(lambda: set(live.core.outline()) == set(before), "the outline as it was")
+
+
+def test_strokes_can_be_put_away(at_desk: Callable[..., Desk]) -> None:
+    desk = at_desk(hideStrokes="true")
+    desk.run("RefineLive")
+    desk.draw(first := tumor())
+    desk.core.answered(first["id"])
+    after = desk.core.features()[first["id"]]
+    assert after["properties"]["classification"]["names"] == ["Tumor", "Stroke"]
+    assert after["geometry"] == first["geometry"]
+    desk.core.wait(lambda: desk.core.state()["hidden"] == ["Tumor: Stroke"], "the class hidden")
+    desk.draw(second := not_tumor())
+    desk.core.answered(first["id"], second["id"])
+    assert desk.core.features()[second["id"]]["properties"]["classification"]["names"] == [
+        "Stroma",
+        "Stroke",
+    ]
+
+
+def test_regions_hold_their_strokes_together_and_squares_the_rest(
+    at_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = at_desk(painted(tmp_path / "large.png", 2600, 96))
+    desk.draw(box(0, 0, 200, 96, "Region*"))
+    desk.run("RefineLive")
+
+    def areas() -> set[str]:
+        return {
+            it["properties"]["metadata"]["deepscribble.region"]
+            for it in desk.core.outline().values()
+        }
+
+    def draw_at(x: int) -> None:
+        stroke = drawn("LineString", [[x, 40], [x + 40, 50]])
+        desk.draw(stroke)
+        desk.core.wait(lambda: desk.obeys(stroke), "obedience")
+
+    draw_at(100)
+    assert areas() == {"0,0,200,96,0,0"}
+    draw_at(2300)
+    assert areas() == {"0,0,200,96,0,0", "1576,0,1024,96,0,0"}
+    draw_at(1700)
+    assert areas() == {"0,0,200,96,0,0", "1576,0,1024,96,0,0"}, "reused"
+    draw_at(1500)
+    assert areas() == {"0,0,200,96,0,0", "1008,0,1592,96,0,0"}, "grown into one"
+
+
+def test_strokes_of_unknown_classes_are_left_alone(live: Desk) -> None:
+    live.draw(drawn("LineString", [[10, 10], [60, 60]], "Vessel"))
+    live.draw(drawn("LineString", [[10, 10], [60, 60]], None))
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    assert live.relay.requests().count("POST /v1/refine") == 1
+
+
+def test_the_next_image_is_followed(live: Desk, tmp_path: Path) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    live.core(
+        "open",
+        path=str(painted(tmp_path / "next.png", 200, 150)),
+        mpp=1.0,
+        window=True,
+        beside=True,
+    )
+    live.core.wait(lambda: live.core.state()["listeners"], "the next image")
+    live.draw(second := drawn("Point", [100, 100]))
+    live.core.answered(second["id"])
+
+
+def test_a_server_that_is_gone_is_one_dialog_and_no_end(live: Desk) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    target, live.relay.target = live.relay.target, None
+    live.relay.cut()
+    live.draw(second := not_tumor())
+    dialogs = live.core.wait(lambda: live.core.state()["dialogs"], "a dialog")
+    live.draw(third := drawn("Point", [30, 150]))
+    live.relay.target = target
+    live.draw(fourth := drawn("Point", [40, 160]))
+    live.core.answered(*(stroke["id"] for stroke in (first, second, third, fourth)))
+    assert len(dialogs) == 1
+    assert f"http://{live.relay.address}" in dialogs[0]
+    assert live.core.state()["dialogs"] == dialogs
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[[int], str]]:
+    """Another program's HTTP server, which answers everything with one status."""
+    servers = []
+
+    def serve(status: int) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(b"<html>Hello</html>")
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("server", "says"),
+    [
+        (lambda faces, stranger: f"http://127.0.0.1:{closed_port()}", "deepscribble serve --http"),
+        (lambda faces, stranger: f"http://{faces.grpc}", "does not speak HTTP"),
+        (lambda faces, stranger: f"https://{faces.http}", "http:// in place of https://"),
+        (lambda faces, stranger: "http://no.such.host.invalid:80", "no computer of this name"),
+        (lambda faces, stranger: "not an address", "is no address"),
+        (lambda faces, stranger: stranger(404), "another program"),
+        (lambda faces, stranger: stranger(200), "another program"),
+        (lambda faces, stranger: stranger(401), "token"),
+    ],
+    ids=["down", "grpc", "https", "host", "nonsense", "404", "200", "401"],
+)
+def test_a_server_that_cannot_be_used_is_told_with_what_helps(
+    at_desk: Callable[..., Desk], faces: Faces, stranger: Any, server: Any, says: str
+) -> None:
+    desk = at_desk(server=f"'{server(faces, stranger)}'")
+    desk.run("RefineLive")
+    state = desk.core.state()
+    assert len(state["dialogs"]) == 1
+    assert says in state["dialogs"][0]
+    assert state["live"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "mpp", "says"),
+    [
+        ({}, None, "µm per pixel"),
+        ({"guideModel": "'guide-moon'"}, 1.0, "It has: guide-tumor"),
+        ({"notTumor": "['Tumor']"}, 1.0, "as tumor and as not tumor"),
+        ({}, 0.001, "0.01"),
+    ],
+    ids=["uncalibrated", "model", "classes", "scale"],
+)
+def test_what_stands_in_the_way_is_one_dialog(
+    at_desk: Callable[..., Desk], settings: dict[str, str], mpp: float | None, says: str
+) -> None:
+    desk = at_desk(mpp=mpp, **settings)
+    desk.draw(tumor())
+    desk.run("Segment")
+    dialogs = desk.core.state()["dialogs"]
+    assert len(dialogs) == 1
+    assert says in dialogs[0]
+    assert desk.core.outline() == {}
+
+
+def test_without_a_window_trouble_fails_the_script(at_desk: Callable[..., Desk]) -> None:
+    desk = at_desk(window=False)
+    with pytest.raises(RuntimeError, match="Nothing is selected"):
+        desk.run("Segment")
+    gray = desk.folder / "gray.png"
+    gray.write_bytes(cv2.imencode(".png", np.zeros((50, 60), np.uint16))[1].tobytes())
+    desk = at_desk(gray, window=False)
+    with pytest.raises(RuntimeError, match="no image in red, green and blue"):
+        desk.run("Segment")

@@ -1,0 +1,108 @@
+"""Folders of small images with strokes, and a server whose outlines are those of the strokes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepscribble.client import Client
+from deepscribble.errors import LimitExceeded
+from deepscribble.geometry import Label, Polygon
+from deepscribble.server.app import background
+
+
+@pytest.fixture
+def engine(standin: ModuleType) -> Any:
+    """Outlines a square of 20 pixels around each foreground stroke, else the whole region.
+
+    It refuses the region whose left edge is `refuses`.
+    """
+
+    class StrokeEngine(standin.StandInEngine):  # type: ignore[misc, name-defined]
+        refuses = -1
+
+        def refine(self, region: Any, pixels: Any, strokes: Any, **options: Any) -> Any:
+            if region.x == self.refuses:
+                raise LimitExceeded("no")
+            outline = super().refine(region, pixels, strokes, **options)
+            squares = []
+            for stroke in strokes:
+                x, y = np.round(np.concatenate(stroke.parts).mean(axis=0))
+                ring = [[x - 10, y - 10], [x + 10, y - 10], [x + 10, y + 10], [x - 10, y + 10]]
+                if stroke.label is Label.FOREGROUND:
+                    squares.append(Polygon(np.array(ring), (), 400 * region.mpp**2, 0.75))
+            return replace(outline, polygons=tuple(squares) if strokes else outline.polygons)
+
+    return StrokeEngine(standin.StandInLimits(model_pixels=200_000))
+
+
+@pytest.fixture
+def server(engine: Any) -> Iterator[str]:
+    with background(lambda: engine, engine.limits.message_bytes) as address:
+        yield address
+        engine.gate.set()
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[Client]:
+    with Client(server) as client:
+        yield client
+
+
+Drawn = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def stroke() -> Drawn:
+    """Makes a stroke of a class around a point."""
+    return _stroke
+
+
+@pytest.fixture
+def region() -> Drawn:
+    """Makes a rectangle of class Region*."""
+    return _region
+
+
+def _stroke(x: float, y: float, id: str = "s", class_name: str = "Tumor") -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "id": f"{id}{x:g}",
+        "geometry": {"type": "LineString", "coordinates": [[x - 4, y], [x + 4, y]]},
+        "properties": {"objectType": "annotation", "classification": class_name},
+    }
+
+
+def _region(left: float, top: float, right: float, bottom: float, name: str = "") -> dict[str, Any]:
+    ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+    return {
+        "type": "Feature",
+        "id": f"region {left} {top}",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"objectType": "annotation", "name": name, "classification": "Region*"},
+    }
+
+
+Add = Callable[..., Path]
+
+
+@pytest.fixture
+def add(tmp_path: Path) -> Add:
+    """Adds an image to the folder, with the features drawn on it; returns the GeoJSON file."""
+
+    def make(name: str, *features: dict[str, Any], size: tuple[int, int] = (400, 300)) -> Path:
+        Image.new("RGB", size, (200, 20, len(name))).save(tmp_path / name)
+        path = tmp_path / f"{Path(name).stem}.geojson"
+        if features:
+            path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        return path
+
+    return make

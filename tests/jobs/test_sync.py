@@ -1,0 +1,262 @@
+"""The sync job against an OMERO server: what it answers, what it leaves alone, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from deepscribble.errors import StoreUnavailable
+from deepscribble.jobs import Job, State
+from deepscribble.jobs.lease import NAMESPACE, Leases
+from deepscribble.stores.omero import Credentials, open_omero, parse_address
+
+PATIENCE = 120.0
+"""Longer than anything here takes; it only ends tests that would hang."""
+
+WRITES = ("IUpdate.saveAndReturnArray", "ServiceFactory.submit")
+
+
+@pytest.fixture
+def omero(own_omero_server):
+    return own_omero_server
+
+
+@pytest.fixture
+def dataset(omero):
+    """A dataset with three images, a stroke on the first two."""
+    from omero.model import DatasetI
+    from omero.rtypes import rstring
+
+    with omero.gateway("ds-ada", "ds-annotate") as connection:
+        made = DatasetI()
+        made.setName(rstring("slides"))
+        saved = connection.getUpdateService().saveAndReturnObject(made, connection.SERVICE_OPTS)
+        dataset = saved.getId().getValue()
+    pixels = np.random.default_rng(5).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    images = [omero.image(pixels, name=f"slide {n}", dataset=dataset) for n in range(3)]
+    for image in images[:2]:
+        draw(omero, image, 60)
+    return dataset, images
+
+
+def draw(omero, image, x, text="Tumor"):
+    """A stroke, as a pathologist draws it in a viewer."""
+    from omero.model import ImageI, PolylineI, RoiI
+    from omero.rtypes import rstring
+
+    line = PolylineI()
+    line.setPoints(rstring(f"{x - 4},50 {x + 4},50"))
+    line.setTextValue(rstring(text))
+    roi = RoiI()
+    roi.setImage(ImageI(image, False))
+    roi.addShape(line)
+    with omero.gateway("ds-bob", "ds-annotate") as connection:
+        connection.getUpdateService().saveAndReturnObject(roi, connection.SERVICE_OPTS)
+
+
+def address(omero, dataset):
+    return f"omero://{omero.host}:{omero.port}/Dataset:{dataset}"
+
+
+@pytest.fixture
+def job(omero, dataset, client, tmp_path):
+    """Makes sync jobs that are on a machine of their own each."""
+    from deepscribble.jobs.health import Health
+    from deepscribble.jobs.metrics import Metrics
+    from deepscribble.jobs.sync import Pace, Sync
+    from deepscribble.stores.omero.login import Connection
+
+    place = parse_address(address(omero, dataset[0]))
+    who = Credentials(omero.user, omero.password)
+
+    def make(name="one", every=0.05, workers=2, mpp=None):
+        def open_store():
+            connection = Connection(patience=5.0)
+            return open_omero(place, who, connection=connection, folder=tmp_path / name)
+
+        health = Health(tmp_path / f"{name}.json")
+        return Sync(open_store, client, Job(mpp=mpp), Pace(every, workers), health, Metrics())
+
+    return make
+
+
+@contextmanager
+def running(sync):
+    """The job in a thread, stopped at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(sync.run)
+        try:
+            yield
+        finally:
+            sync.stop()
+            ended.result(PATIENCE)
+
+
+def ours(omero):
+    """How many outlines of ours each image has."""
+    mine = omero.ids[omero.user]
+    counts = {}
+    for roi in omero.standin.rows("Roi"):
+        if roi["owner"] == mine:
+            image = roi["fields"]["image"]
+            image = image["id"] if isinstance(image, dict) else image
+            counts[image] = counts.get(image, 0) + 1
+    return counts
+
+
+def leases(omero):
+    return [row for row in omero.standin.rows("MapAnnotation") if row["fields"]["ns"] == NAMESPACE]
+
+
+def eventually(is_so):
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.1)):
+        if is_so():
+            return
+        pause.wait(0.1)
+    pytest.fail("it never came about")
+
+
+def test_it_answers_what_was_drawn_and_nothing_else_and_then_only_looks(omero, dataset, job):
+    _, images = dataset
+    reports = job().once()
+    assert {report.image: report.state for report in reports} == {
+        f"Image:{image}": State.WRITTEN for image in images[:2]
+    }
+    assert list(ours(omero).values()) == [1, 1]
+    assert not leases(omero)
+    omero.standin.forget_calls()
+    # Another job, elsewhere, knows from the images alone.
+    assert job("two").once() == []
+    calls = omero.standin.calls()
+    assert not set(WRITES) & set(calls)
+    assert calls["IQuery.findAllByQuery"] <= 1 + 2 * len(images)
+    draw(omero, images[0], 90)
+    (report,) = job().once()
+    assert (report.image, report.added) == (f"Image:{images[0]}", 1)
+    assert ours(omero) == {images[0]: 2, images[1]: 1}
+
+
+def test_two_jobs_at_once_leave_one_set(omero, dataset, job):
+    _, images = dataset
+    for x in (90, 120):
+        with ThreadPoolExecutor(2) as pool:
+            ends = [pool.submit(job(name, workers=3).once) for name in ("one", "two")]
+            reports = [report for end in ends for report in end.result(PATIENCE)]
+        assert all(report.state in (State.WRITTEN, State.UNCHANGED) for report in reports)
+        # Both may have withdrawn from an image; the next look answers it.
+        job().once()
+        assert not leases(omero)
+        assert list(ours(omero).values()) == [1 + (x == 120)] * 2
+        for image in images[:2]:
+            draw(omero, image, x)
+
+
+def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_path):
+    _, images = dataset
+    place = parse_address(f"omero://{omero.host}:{omero.port}/Image:{images[0]}")
+    with open_omero(place, Credentials("ds-bob", omero.people["ds-bob"]), folder=tmp_path) as store:
+        (image,) = store.images()
+        lease = Leases("bob's").take(store.notes(image, NAMESPACE))
+        assert [report.image for report in job().once()] == [f"Image:{images[1]}"]
+        lease.renew()
+        lease.release()
+    assert [report.image for report in job().once()] == [f"Image:{images[0]}"]
+
+
+def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, caplog):
+    _, images = dataset
+    health = tmp_path / "one.json"
+    sync = job()
+    omero.standin.kill()
+    with running(sync):
+        eventually(lambda: "next try" in caplog.text)
+        assert json.loads(health.read_text())["status"] == "waiting for a server"
+        omero.standin.start()
+        eventually(lambda: len(ours(omero)) == 2)
+        omero.standin.kill()
+        omero.standin.start()
+        draw(omero, images[2], 60)
+        eventually(lambda: len(ours(omero)) == 3)
+        omero.standin.expire("removed")
+        draw(omero, images[2], 90)
+        eventually(lambda: max(ours(omero).values()) == 2)
+        eventually(lambda: not leases(omero))
+    said = json.loads(health.read_text())
+    assert said["status"] == "stopped"
+    assert said["answered"]["written"] >= 4
+    omero.standin.kill()
+    with pytest.raises(StoreUnavailable):
+        job().once()
+
+
+def test_what_fails_rests_until_more_is_drawn(omero, dataset, job, engine):
+    _, images = dataset
+    sync = job(every=1000.0)
+    engine.failure = MemoryError()
+    assert [report.state for report in sync.once()] == [State.FAILED] * 2
+    assert sync.once() == []
+    engine.failure = None
+    draw(omero, images[0], 90)
+    assert [report.image for report in sync.once()] == [f"Image:{images[0]}"]
+    omero.standin.importing(images[2])
+    (report,) = sync.once()
+    assert "wait for the end of its import" in report.problems[0]
+    assert sync.once() == []
+
+
+def test_prometheus_reads_what_was_counted(dataset, job):
+    sync = job()
+    sync.once()
+    with sync.metrics.served("127.0.0.1", 0) as port:
+        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    lines = text.splitlines()
+    assert 'deepscribble_sync_images_total{state="written"} 2.0' in lines
+    assert 'deepscribble_sync_outlines_total{change="added"} 2.0' in lines
+    assert 'deepscribble_sync_rounds_total{outcome="done"} 1.0' in lines
+    assert "deepscribble_sync_images_watched 3.0" in lines
+    assert "deepscribble_sync_images_in_work 0.0" in lines
+
+
+def test_sigterm_lets_the_image_in_work_be_finished(omero, dataset, server, engine, tmp_path):
+    _, images = dataset
+    engine.gate.clear()
+    health = tmp_path / "health.json"
+    command = [
+        *(sys.executable, "-c", "from deepscribble.cli.main import main; main()"),
+        *("sync", address(omero, dataset[0]), "--user", omero.user, "--workers", "1"),
+        *("--every", "1s", "--server", server, "--health", str(health), "--json"),
+    ]
+    environment = os.environ | {
+        "OMERO_PASSWORD": omero.password,
+        "XDG_STATE_HOME": str(tmp_path),
+        "OMERO_USERDIR": str(tmp_path / "omero"),
+    }
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            eventually(lambda: len(engine.calls) == 1)
+            assert len(leases(omero)) == 1
+            process.send_signal(signal.SIGTERM)
+            eventually(lambda: json.loads(health.read_text())["in_work"])
+            engine.gate.set()
+            said, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            engine.gate.set()
+            process.kill()
+    assert process.returncode == 0
+    assert "written, 1 added" in said
+    assert omero.password not in said
+    # The image in work was finished, the next one not begun, nothing left behind.
+    assert ours(omero) == {images[0]: 1}
+    assert not leases(omero)
+    assert json.loads(health.read_text())["status"] == "stopped"

@@ -1,0 +1,99 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from deepscribble.errors import InvalidInput, StoreUnavailable
+from deepscribble.geometry import Region
+from deepscribble.slides.decode import CONVERTED
+
+
+def whole(store):
+    (listed,) = store.images()
+    with store.open(listed, None) as slide:
+        return slide.read(slide.whole(), slide.mpp), slide.warnings
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_pixels_come_as_they_were_scanned(omero_server, opened, levels):
+    pixels = np.random.default_rng(1).integers(0, 255, (700, 1500, 3), dtype=np.uint8)
+    store = opened(omero_server.image(pixels, levels=levels, tile=256))
+    (listed,) = store.images()
+    with store.open(listed, None) as slide:
+        for x, y, width, height in ((0, 0, 1500, 700), (1023, 255, 2, 2), (1499, 699, 1, 1)):
+            read = slide.read(Region(x, y, width, height, 0.5), 0.5)
+            assert (read == pixels[y : y + height, x : x + width]).all()
+
+
+def test_a_coarse_region_comes_from_a_small_level(omero_server, opened):
+    pixels = np.full((800, 1200, 3), 100, dtype=np.uint8)
+    store = opened(omero_server.image(pixels, levels=3))
+    (listed,) = store.images()
+    with store.open(listed, None) as slide:
+        assert [level.downsample_x for level in slide._pyramid.levels] == [1, 2, 4]
+        omero_server.standin.forget_calls()
+        assert (slide.read(slide.whole(), 2.0) == 100).all()
+        assert omero_server.standin.calls() == {
+            "RawPixelsStore.setResolutionLevel": 1,
+            "RawPixelsStore.getTile": 3,
+        }
+
+
+def test_threads_read_through_stores_of_their_own_and_all_are_closed(omero_server, opened):
+    pixels = np.random.default_rng(2).integers(0, 255, (400, 600, 3), dtype=np.uint8)
+    store = opened(omero_server.image(pixels, levels=2))
+    (listed,) = store.images()
+    before = omero_server.standin.stores()
+    with store.open(listed, None) as slide, ThreadPoolExecutor(4) as pool:
+        places = [(x, y) for x in range(0, 500, 100) for y in range(0, 400, 100)] * 2
+
+        def right(place):
+            x, y = place
+            read = slide.read(Region(x, y, 100, 100, 0.5), 0.5)
+            return bool((read == pixels[y : y + 100, x : x + 100]).all())
+
+        assert all(pool.map(right, places))
+    assert omero_server.standin.stores() == before
+
+
+def test_sixteen_bits_are_shown_as_the_viewer_does(omero_server, opened):
+    pixels = np.random.default_rng(3).integers(0, 4096, (50, 60, 3), dtype=np.uint16)
+    image = omero_server.image(pixels)
+    with omero_server.gateway() as connection:
+        wrapped = connection.getObject("Image", image)
+        service, options = connection.getPixelsService(), connection.SERVICE_OPTS
+        settings = service.retrieveRndSettings(wrapped.getPixelsId(), options)
+        assert settings is not None
+        for wave in settings.copyWaveRendering():
+            low, high = wave.getInputStart().getValue(), wave.getInputEnd().getValue()
+    read, warnings = whole(opened(image))
+    assert read.dtype == np.uint8
+    assert [warning.code for warning in warnings] == [CONVERTED]
+    assert "u2" in warnings[0].message
+    shown = np.clip((pixels.astype(float) - low) / (high - low), 0, 1) * 255
+    assert np.abs(read.astype(float).sum(axis=-1) - shown.sum(axis=-1)).mean() < 8
+
+
+def test_sixteen_bits_that_nobody_looked_at_are_shown_at_full_range(omero_server, opened):
+    pixels = np.full((50, 60, 3), 32768, dtype=np.uint16)
+    image = omero_server.image(pixels)
+    omero_server.standin.unseen(image)
+    read, warnings = whole(opened(image))
+    assert (read == 128).all()
+    assert "full range" in warnings[0].message
+
+
+def test_a_new_login_is_made_when_the_session_ends_between_tiles(own_omero_server, opened):
+    pixels = np.random.default_rng(4).integers(0, 255, (300, 400, 3), dtype=np.uint8)
+    store = opened(own_omero_server.image(pixels), server=own_omero_server)
+    (listed,) = store.images()
+    with store.open(listed, None) as slide:
+        assert (slide.read(slide.whole(), 0.5) == pixels).all()
+        own_omero_server.standin.expire()
+        assert (slide.read(slide.whole(), 0.5) == pixels).all()
+        own_omero_server.standin.fault("RawPixelsStore.getTile", "fail")
+        with pytest.raises(InvalidInput, match="cannot read its pixels"):
+            slide.read(slide.whole(), 0.5)
+        own_omero_server.standin.kill()
+        with pytest.raises(StoreUnavailable, match="no OMERO server listens"):
+            slide.read(slide.whole(), 0.5)

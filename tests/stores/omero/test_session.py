@@ -1,0 +1,124 @@
+import socket
+import subprocess
+
+import pytest
+
+from deepscribble.errors import InvalidInput, StoreUnavailable
+from deepscribble.stores.omero import Address, Credentials, open_omero
+
+pytest.importorskip("omero.gateway", reason="omero-py is not installed")
+
+from deepscribble.stores.omero.login import Connection
+from deepscribble.stores.omero.session import Session
+
+QUICK = Connection(patience=1.5, call_patience=3.0)
+
+
+def at(server):
+    return Address(server.host, server.port, "Image", 1)
+
+
+def test_a_wrong_password_is_a_sentence_without_it(omero_server, caplog):
+    with pytest.raises(InvalidInput, match="refuses user 'ds-ada'") as caught:
+        Session(at(omero_server), Credentials("ds-ada", "s3cret"))
+    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in caplog.text
+    with pytest.raises(InvalidInput, match=r"refuses the session key.*omero login") as caught:
+        Session(at(omero_server), Credentials(key="s3cret"))
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_session_is_joined_by_its_key_and_goes_on_afterwards(omero_server):
+    key = omero_server.session_key("ds-bob")
+    for _ in range(2):
+        with Session(at(omero_server), Credentials(key=key)) as session:
+            assert session.user == omero_server.ids["ds-bob"]
+
+
+def test_a_dead_port_and_a_name_that_is_none_are_said_to_be_so():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for host in ("127.0.0.1", "no-such-host.invalid"):
+        with pytest.raises(StoreUnavailable, match="no OMERO server listens there"):
+            Session(Address(host, port, "Image", 1), Credentials("a", "b"), QUICK)
+
+
+def test_a_silent_port_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address("127.0.0.1", silent.getsockname()[1], "Image", 1)
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            Session(address, Credentials("a", "b"), QUICK)
+
+
+def test_a_server_whose_certificate_is_not_of_the_authority_is_refused(omero_server, tmp_path):
+    authority = tmp_path / "authority.pem"
+    subject = ["-subj", "/CN=somebody else"]
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            str(tmp_path / "key"),
+            "-out",
+            str(authority),
+            *subject,
+        ],
+        check=True,
+        capture_output=True,
+    )
+    with pytest.raises(InvalidInput, match=r"no secure connection.*not of the authority"):
+        Session(
+            at(omero_server),
+            Credentials(omero_server.user, omero_server.password),
+            Connection(authority=authority),
+        )
+
+
+@pytest.mark.parametrize("answer", ["removed", "timeout", "unknown"])
+def test_an_ended_session_is_renewed_once_and_a_key_cannot_be(own_omero_server, answer):
+    server = own_omero_server
+    with (
+        Session(at(server), Credentials(server.user, server.password)) as session,
+        Session(at(server), Credentials(key=server.session_key())) as joined,
+    ):
+        server.standin.expire(answer)
+        assert session.find("Image", 1) is None
+        with pytest.raises(StoreUnavailable):
+            joined.find("Image", 1)
+
+
+def test_a_server_that_comes_back_is_used_again_and_one_that_does_not_is_said_to_be_gone(
+    own_omero_server,
+):
+    server = own_omero_server
+    with Session(at(server), Credentials(server.user, server.password), QUICK) as session:
+        server.standin.kill()
+        with pytest.raises(StoreUnavailable, match="no OMERO server listens"):
+            session.find("Image", 1)
+        server.standin.start()
+        assert session.find("Image", 1) is None
+
+
+def test_a_call_that_is_never_answered_ends(own_omero_server):
+    server = own_omero_server
+    with Session(at(server), Credentials(server.user, server.password), QUICK) as session:
+        server.standin.fault("IQuery.find", "hang", times=2)
+        with pytest.raises(StoreUnavailable, match="does not answer"):
+            session.find("Image", 1)
+
+
+def test_omero_py_that_is_not_there_is_a_sentence(monkeypatch):
+    import sys
+
+    from deepscribble.errors import NotFound
+
+    for name in [name for name in sys.modules if name.startswith("deepscribble.stores.omero.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "Glacier2", None)
+    with pytest.raises(NotFound, match="omero-py is not installed"):
+        open_omero(Address("h", 1, "Image", 1), Credentials("a", "b"))

@@ -1,0 +1,377 @@
+import pytest
+import shapely
+
+from deepscribble.errors import InvalidInput, NotFound, OutputRefused, StoreConflict
+from deepscribble.geometry import Kind, Label
+from deepscribble.stores import Query, plan_edit
+from deepscribble.stores.omero import fingerprint
+
+ID = "5b4b6a1e-7d0c-4c0b-9d0e-1f6d7c2f4a10"
+QUPATH = f"Annotation:Stroma:{ID}:NoParent:NoName"
+
+
+def everything(former):
+    return True
+
+
+def write(store, image, wanted, replaces=everything):
+    """What a run does: read, plan, write."""
+    content = store.read(image, Query())
+    edit = plan_edit(content, wanted, replaces)
+    if edit:
+        assert store.write(image, edit, content.version) == store.read(image, Query()).version
+    return edit
+
+
+def test_strokes_of_every_kind_are_read(omero_server, slide, shape, draw, opened):
+    image = omero_server.image(slide)
+    draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
+    draw(image, shape("Line", "Normal", X1=1.0, Y1=2.0, X2=3.0, Y2=4.0))
+    draw(image, shape("Point", "Tumor", X=5.0, Y=6.0), shape("Point", "Stroma", X=7.0, Y=8.0))
+    draw(image, shape("Polygon", "Tumor", Points="0,0 9,0 9,9"))
+    draw(
+        image,
+        *(shape("Polygon", QUPATH, Points=p) for p in ("0,0 90,0 90,90 0,90", "10,10 20,10 20,20")),
+    )
+    draw(image, shape("Rectangle", "Region 1", X=0.0, Y=0.0, Width=200.0, Height=100.0))
+    store = opened(image)
+    (listed,) = store.images()
+    content = store.read(listed, Query())
+    assert [(stroke.label, stroke.kind) for stroke in content.strokes] == [
+        (Label.FOREGROUND, Kind.POLYLINE),
+        (Label.BACKGROUND, Kind.POLYLINE),
+        (Label.FOREGROUND, Kind.POINTS),
+        (Label.BACKGROUND, Kind.POINTS),
+        (Label.FOREGROUND, Kind.BRUSH),
+        (Label.BACKGROUND, Kind.BRUSH),
+    ]
+    assert content.strokes[0].parts[0].tolist() == [[10, 10], [50, 60]]
+    assert content.strokes[-1].id == ID
+    assert len(content.strokes[-1].parts) == 2
+    assert [area.name for area in content.areas] == ["Region 1"]
+    assert content.areas[0].shape.equals(shapely.box(0, 0, 200, 100))
+    assert not content.warnings
+
+
+def test_a_transform_is_applied_and_a_mask_is_left_out_with_a_warning(
+    omero_server, slide, shape, draw, opened
+):
+    from omero.model import AffineTransformI
+    from omero.rtypes import rdouble
+
+    image = omero_server.image(slide)
+    moved = shape("Polyline", "Tumor", Points="1,2 3,4")
+    transform = AffineTransformI()
+    for name, value in {"A00": 1, "A10": 0, "A01": 0, "A11": 1, "A02": 100, "A12": 50}.items():
+        getattr(transform, f"set{name}")(rdouble(value))
+    moved.setTransform(transform)
+    draw(image, moved)
+    draw(image, shape("Mask", "Tumor", X=0.0, Y=0.0, Width=2.0, Height=2.0))
+    draw(image, shape("Polyline", "Vessel", Points="1,2 3,4"))
+    store = opened(image)
+    content = store.read(store.images()[0], Query())
+    assert [stroke.parts[0].tolist() for stroke in content.strokes] == [[[101, 52], [103, 54]]]
+    assert dict(content.ignored) == {"of type Mask": 1, "of class Vessel": 1}
+    assert len(content.warnings) == 2
+
+
+def test_a_malformed_stroke_is_named_and_one_that_matters_to_nobody_is_not(
+    omero_server, slide, shape, draw, opened
+):
+    image = omero_server.image(slide)
+    draw(image, shape("Polyline", "Vessel", Points="1,2 x"))
+    draw(image, shape("Polyline", "Vessel"))
+    store = opened(image)
+    (listed,) = store.images()
+    assert not store.read(listed, Query()).strokes
+    roi = draw(image, shape("Polyline", "Tumor", Points="1,2 x"))
+    with pytest.raises(InvalidInput, match=f"Image:{image}: Roi:{roi} Shape:.*'x' is not a point"):
+        store.read(listed, Query())
+
+
+def test_strokes_are_told_apart_by_colour_where_it_is_asked_for(
+    omero_server, slide, shape, draw, opened
+):
+    image = omero_server.image(slide)
+    draw(image, shape("Point", X=1.0, Y=2.0, StrokeColor=-65281))
+    draw(image, shape("Point", "Normal", X=1.0, Y=2.0, StrokeColor=-65281))
+    draw(image, shape("Point", X=1.0, Y=2.0, StrokeColor=255))
+    store = opened(image, colors={"#FFFF00": "Tumor"})
+    content = store.read(store.images()[0], Query())
+    assert [stroke.label for stroke in content.strokes] == [Label.FOREGROUND, Label.BACKGROUND]
+    plain = opened(image)
+    assert len(plain.read(plain.images()[0], Query()).strokes) == 1
+
+
+def test_what_is_written_reads_back_and_a_second_run_changes_nothing(
+    omero_server, slide, opened, square
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    (listed,) = store.images()
+    wanted = [square(10, hole=True), square(150.123456, class_name="Tumor: In situ")]
+    assert len(write(store, listed, wanted).added) == 2
+    content = store.read(listed, Query())
+    assert [former.class_name for former in content.formers] == ["Tumor", "Tumor: In situ"]
+    assert [former.stays for former in content.formers] == ["", ""]
+    assert [former.mean_probability for former in content.formers] == [0.875, 0.875]
+    assert content.formers[0].shape.equals(
+        shapely.Polygon(wanted[0].polygon.exterior, wanted[0].polygon.holes)
+    )
+    edit = write(store, listed, wanted)
+    assert (bool(edit), len(edit.unchanged)) == (False, 2)
+
+
+def test_ezomero_reads_what_was_written(omero_server, slide, opened, square):
+    ezomero = pytest.importorskip("ezomero")
+    image = omero_server.image(slide)
+    store = opened(image)
+    result = square(10, hole=True)
+    write(store, store.images()[0], [result])
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        (roi,) = ezomero.get_roi_ids(connection, image)
+        shapes = [
+            ezomero.get_shape(connection, id) for id in ezomero.get_shape_ids(connection, roi)
+        ]
+    assert [each.points for each in shapes] == [
+        [tuple(point) for point in ring.tolist()] for ring in result.polygon.rings
+    ]
+    assert {each.label for each in shapes} == {
+        f"Annotation:Tumor:{result.id}:NoParent:DeepScribble"
+    }
+    assert {each.stroke_color for each in shapes} == {(200, 0, 0, 255)}
+    assert {each.fill_color for each in shapes} == {(0, 0, 0, 0)}
+
+
+def test_only_what_changed_is_replaced(omero_server, slide, opened, square, shape, draw):
+    image = omero_server.image(slide)
+    stroke = draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
+    store = opened(image)
+    (listed,) = store.images()
+    first, second, third = square(10), square(150), square(280)
+    unrelated = notes(omero_server)
+    write(store, listed, [first, second, third])
+    before = rois(omero_server, image)
+    edit = write(store, listed, [first, square(155, strokes="s,t")])
+    assert (len(edit.updated), len(edit.removed), len(edit.unchanged)) == (1, 1, 1)
+    after = rois(omero_server, image)
+    assert stroke in after
+    assert len(before & after) == 2
+    assert len(after) == 3
+    # It is the same outline to QuPath, although OMERO has it under a new number.
+    assert {former.id for former in store.read(listed, Query()).formers} == {first.id, second.id}
+    assert notes(omero_server) - unrelated == 2
+
+
+def rois(server, image):
+    with server.gateway() as connection:
+        found = connection.getRoiService().findByImage(image, None, connection.SERVICE_OPTS)
+        return {roi.getId().getValue() for roi in found.rois}
+
+
+def notes(server):
+    """How many notes of ours on Rois there are, also such as nothing refers to any more."""
+    from deepscribble.stores.omero.records import RESULT
+
+    if server.standin is None:
+        pytest.skip("notes that nothing refers to can only be counted in the stand-in")
+    return sum(1 for row in server.standin.rows("MapAnnotation") if row["fields"]["ns"] == RESULT)
+
+
+def test_what_others_have_is_neither_changed_nor_deleted(
+    omero_server, slide, opened, square, shape, draw
+):
+    image = omero_server.image(slide)
+    theirs = opened(image, user="ds-bob")
+    (listed,) = theirs.images()
+    first = square(10)
+    write(theirs, listed, [first])
+    # Somebody copied a result, as QuPath does that sends its annotations.
+    text = f"Annotation:Tumor:{first.id}:NoParent:DeepScribble"
+    draw(image, shape("Polygon", text, Points="200,200 250,200 250,250"))
+    before = rois(omero_server, image)
+    mine = opened(image)
+    content = mine.read(listed_by(mine), Query())
+    assert all(former.stays for former in content.formers)
+    assert len(content.formers) == 2
+    write(mine, listed_by(mine), [square(150)])
+    write(mine, listed_by(mine), [])
+    assert rois(omero_server, image) == before
+
+
+def test_a_copy_that_somebody_made_of_a_result_stays_and_hinders_nothing(
+    omero_server, slide, opened, square, shape, draw
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    first = square(10)
+    write(store, listed_by(store), [first])
+    text = f"Annotation:Tumor:{first.id}:NoParent:DeepScribble"
+    copy = draw(image, shape("Polygon", text, Points="200,200 250,200 250,250"))
+    mine, other = store.read(listed_by(store), Query()).formers
+    assert (mine.id, mine.stays) == (first.id, "")
+    assert other.id != first.id
+    assert other.stays
+    assert write(store, listed_by(store), []).removed == (first.id,)
+    assert rois(omero_server, image) == {copy}
+
+
+def listed_by(store):
+    (image,) = store.images()
+    return image
+
+
+def test_what_a_person_edited_or_locked_stays(omero_server, slide, opened, square):
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10), square(150), square(280)])
+    from omero.rtypes import rbool, rstring
+
+    with omero_server.gateway() as connection:
+        service = connection.getRoiService()
+        found = service.findByImage(image, None, connection.SERVICE_OPTS).rois
+        moved, locked, _ = (roi.getShape(0) for roi in sorted(found, key=lambda r: r.id.val))
+        moved.setPoints(rstring("10,10 90,10 90,90 10,90"))
+        locked.setLocked(rbool(True))
+        for each in (moved, locked):
+            connection.getUpdateService().saveObject(each, connection.SERVICE_OPTS)
+    content = store.read(listed_by(store), Query())
+    assert [former.stays for former in content.formers] == ["edited by hand", "locked", ""]
+    edit = write(store, listed_by(store), [])
+    assert (len(edit.removed), len(edit.kept)) == (1, 2)
+
+
+def test_a_stroke_that_was_drawn_into_our_roi_is_a_stroke_and_stays(
+    omero_server, slide, opened, square, shape
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10)])
+    with omero_server.gateway() as connection:
+        options = connection.SERVICE_OPTS
+        (roi,) = connection.getRoiService().findByImage(image, None, options).rois
+        roi.addShape(shape("Polyline", "Normal", Points="10,10 50,60"))
+        connection.getUpdateService().saveObject(roi, options)
+    content = store.read(listed_by(store), Query())
+    assert [stroke.label for stroke in content.strokes] == [Label.BACKGROUND]
+    assert [former.stays for former in content.formers] == ["locked"]
+    assert not write(store, listed_by(store), [])
+
+
+def test_strokes_on_another_plane_are_left_out_and_results_lie_on_their_own(
+    omero_server, opened, square, shape, draw
+):
+    import numpy as np
+
+    stack = np.zeros((2, 1, 3, 60, 60), dtype=np.uint8)
+    image = omero_server.image(stack)
+    draw(image, shape("Point", "Tumor", X=1.0, Y=2.0, TheZ=0))
+    draw(image, shape("Point", "Tumor", X=3.0, Y=2.0, TheZ=1))
+    draw(image, shape("Point", "Tumor", X=5.0, Y=2.0))
+    assert "2 sections" in listed_by(opened(image)).problem
+    assert "sections 0 to 1" in listed_by(opened(image, plane=(2, 0))).problem
+    store = opened(image, plane=(1, 0))
+    content = store.read(listed_by(store), Query())
+    assert [stroke.parts[0][0, 0] for stroke in content.strokes] == [3, 5]
+    assert dict(content.ignored) == {"of type shape on another plane": 1}
+    write(store, listed_by(store), [square(5, side=20.0)])
+    with omero_server.gateway() as connection:
+        found = connection.getRoiService().findByImage(image, None, connection.SERVICE_OPTS)
+        planes = [roi.getShape(0).getTheZ() for roi in found.rois]
+    assert planes[-1].getValue() == 1
+
+
+def test_a_result_that_somebody_changed_since_is_a_conflict_and_a_new_stroke_is_none(
+    omero_server, slide, opened, square, shape, draw
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10)])
+    seen = store.read(listed_by(store), Query())
+    edit = plan_edit(seen, [square(150)], everything)
+    draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
+    version = store.write(listed_by(store), edit, seen.version)
+    # The stroke was not seen, so the next run must not take the image for done.
+    assert version != store.read(listed_by(store), Query()).version
+    before = rois(omero_server, image)
+    with pytest.raises(StoreConflict, match="run again"):
+        store.write(listed_by(store), edit, seen.version)
+    assert rois(omero_server, image) == before
+
+
+def test_an_image_that_is_gone_is_said_to_be_so(omero_server, slide, opened, square):
+    image = omero_server.image(slide)
+    store = opened(image)
+    listed = listed_by(store)
+    content = store.read(listed, Query())
+    edit = plan_edit(content, [square(10)], everything)
+    with omero_server.gateway() as connection:
+        connection.deleteObjects("Image", [image], wait=True)
+    with pytest.raises(OutputRefused):
+        store.write(listed, edit, content.version)
+    with pytest.raises(NotFound, match="no such Image"):
+        store.images()
+
+
+def test_a_class_that_omero_has_no_place_for_is_refused_before_anything_is_written(
+    omero_server, slide, opened, square
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    content = store.read(listed_by(store), Query())
+    edit = plan_edit(content, [square(10), square(150, class_name="a&b")], everything)
+    with pytest.raises(InvalidInput, match="a&b"):
+        store.write(listed_by(store), edit, content.version)
+    assert not rois(omero_server, image)
+
+
+def test_results_go_into_the_group_of_the_image(omero_server, slide, opened, square):
+    image = omero_server.image(slide, group="ds-write")
+    store = opened(image)
+    write(store, listed_by(store), [square(10)])
+    with omero_server.gateway("ds-bob", "ds-write") as connection:
+        found = connection.getRoiService().findByImage(image, None, connection.SERVICE_OPTS)
+        groups = {roi.getDetails().getGroup().getId().getValue() for roi in found.rois}
+    assert groups == {omero_server.groups["ds-write"]}
+
+
+def test_who_may_only_look_is_told_before_any_work(omero_server, slide, opened):
+    image = omero_server.image(slide, group="ds-readonly")
+    assert "not annotate" in listed_by(opened(image, user="ds-bob")).problem
+    assert not listed_by(opened(image)).problem
+
+
+def test_an_answer_is_known_by_its_strokes(omero_server, slide, opened, square, shape, draw):
+    image = omero_server.image(slide)
+    draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
+    store = opened(image)
+    listed = listed_by(store)
+    first = fingerprint(store.read(listed, Query()))
+    assert store.answered(listed) == ""
+    store.note_answer(listed, first)
+    assert store.answered(listed) == first
+    write(store, listed, [square(10)])
+    # Results are no part of it, the models are.
+    content = store.read(listed, Query())
+    assert fingerprint(content) == first != fingerprint(content, ["sha256:bb"])
+    draw(image, shape("Polyline", "Normal", Points="10,10 50,60"))
+    second = fingerprint(store.read(listed, Query()))
+    store.note_answer(listed, second)
+    assert store.answered(listed) == second != first
+    assert opened(image, user="ds-bob").session.user != store.session.user
+    other = opened(image, user="ds-bob")
+    assert other.answered(listed_by(other)) == ""
+
+
+def test_an_image_with_nothing_new_costs_three_calls(omero_server, slide, opened, shape, draw):
+    if omero_server.standin is None:
+        pytest.skip("a real server does not tell how often it was called")
+    image = omero_server.image(slide)
+    draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
+    store = opened(image)
+    store.note_answer(listed_by(store), fingerprint(store.read(listed_by(store), Query())))
+    omero_server.standin.forget_calls()
+    listed = listed_by(store)
+    assert store.answered(listed) == fingerprint(store.read(listed, Query()))
+    calls = omero_server.standin.calls()
+    assert calls == {"IQuery.findAllByQuery": 3}
