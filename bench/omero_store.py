@@ -1,14 +1,15 @@
 """What OMERO costs: tiles against a bare omero-py loop, Rois read, outlines written and read back.
 
 It runs against the stand-in of the tests, so it measures the client's side and the wire, not a
-server. The loop and the store take turns, so that the machine's noise meets both.
+server. The loop and the store take turns, and the best of all rounds counts, since whatever else a
+machine does only ever takes time away. The stand-in is one Python process, so what several readers
+gain is what it leaves them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -177,14 +178,14 @@ def main() -> None:
             writing = repeated(time_writing, server, arguments.rounds)
         finally:
             server.standin.kill()
-    rate = {name: statistics.median(values) for name, values in tiles.items()}
+    rate = {name: max(values) for name, values in tiles.items()}
     reached = {
         "tiles_over_bare_loop": rate["one_reader"] / rate["bare_loop"],
         "four_readers_over_one": rate["four_readers"] / rate["one_reader"],
     }
     spent = {
-        "read_2000_rois_s": statistics.median(rois),
-        "write_500_polygons_s": statistics.median(writing),
+        "read_2000_rois_s": min(rois),
+        "write_500_polygons_s": min(writing),
     }
     result = {
         "tiles_per_second": tiles,

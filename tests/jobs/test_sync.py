@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from deepscribble.errors import StoreUnavailable
-from deepscribble.jobs import Job, State
+from deepscribble.jobs import Job, State, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
@@ -172,6 +172,40 @@ def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_
         lease.renew()
         lease.release()
     assert [report.image for report in job().once()] == [f"Image:{images[0]}"]
+
+
+def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path):
+    _, images = dataset
+    place = parse_address(f"omero://{omero.host}:{omero.port}/Image:{images[0]}")
+    with open_omero(
+        place, Credentials(omero.user, omero.password), folder=tmp_path / "dead"
+    ) as store:
+        (image,) = store.images()
+        assert Leases("dead", seconds=0.5).take(store.notes(image, NAMESPACE)) is not None
+    sync = job()
+    assert [report.image for report in sync.once()] == [f"Image:{images[1]}"]
+    eventually(lambda: [report.image for report in sync.once()] == [f"Image:{images[0]}"])
+    assert not leases(omero)
+
+
+def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
+    omero, dataset, job, monkeypatch, caplog
+):
+    _, images = dataset
+    sync = job(workers=1)
+    plan = runner.plan_edit
+
+    def plan_all_but_one(content, *arguments):
+        if not omero.standin.rows("Polygon"):
+            monkeypatch.setattr(runner, "plan_edit", plan)
+            raise ZeroDivisionError
+        return plan(content, *arguments)
+
+    monkeypatch.setattr(runner, "plan_edit", plan_all_but_one)
+    states = {report.image: report.state for report in sync.once()}
+    assert states == {f"Image:{images[0]}": State.FAILED, f"Image:{images[1]}": State.WRITTEN}
+    assert "ZeroDivisionError" in caplog.text
+    assert not leases(omero)
 
 
 def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, caplog):

@@ -129,7 +129,8 @@ class Sync:
         self._stop = threading.Event()
 
     def stop(self) -> None:
-        """End after the images that are in work; safe in a signal handler."""
+        """End after the images that are in work. Not for signal handlers: it takes locks."""
+        LOG.info("stopping after the images in work")
         self._stop.set()
 
     def once(self) -> list[ImageReport]:
@@ -148,6 +149,7 @@ class Sync:
 
         Raises:
             InvalidInput: the store refuses who logs in.
+            NotFound: there is no such place in it.
             OutputRefused: another run keeps its journal in the same folder, or none can be kept.
         """
         backoff = Backoff(self._pace.every, max(self._pace.every, MOST_PAUSE_SECONDS))
@@ -159,7 +161,10 @@ class Sync:
                 try:
                     opened = opened or stack.enter_context(self._opened())
                     self._round(*opened)
-                except AWAY as error:
+                except DeepScribbleError as error:
+                    # What comes up later, such as a server that cannot answer, may pass.
+                    if not isinstance(error, AWAY) and not self._state.rounds:
+                        raise
                     failures += 1
                     pause = backoff.pause(failures)
                     LOG.warning("%s; next try in %.0f s", error, pause)
@@ -171,6 +176,7 @@ class Sync:
                     self._note("watching")
                 self._wait(pause)
         self._note("stopped")
+        LOG.info("stopped")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[NotedStore, Journal]]:
@@ -189,11 +195,15 @@ class Sync:
         images = store.images()
         self._forget(images)
         self.metrics.images.set(len(images))
+        with self._state.lock:
+            is_news = not self._state.rounds or self._state.images != len(images)
+            self._state.images = len(images)
+        if is_news:
+            LOG.info("images watched: %d", len(images))
         answering = Answering(store, self._client, self._job, needs, journal, self._leases)
         reports = self._each(images, answering)
         with self._state.lock:
             self._state.rounds += 1
-            self._state.images = len(images)
         self.metrics.round(is_done=True)
         return reports
 
@@ -239,15 +249,8 @@ class Sync:
         if not asked or self._rests(image, asked) or self._stop.is_set():
             return None
         begun = time.monotonic()
-        with self._state.lock:
-            self._state.busy[image.id] = begun
-        self.metrics.busy.inc()
-        try:
-            report = answering.answer(image, asked)
-        finally:
-            with self._state.lock:
-                del self._state.busy[image.id]
-            self.metrics.busy.dec()
+        with self._in_work(image, begun):
+            report = self._answer(image, asked, answering)
         if report is not None:
             self._tell(report, time.monotonic() - begun)
             if report.state in GOOD:
@@ -255,6 +258,29 @@ class Sync:
             elif report.state is not State.CONFLICT:
                 self._rest(image, asked)
         return report
+
+    def _answer(self, image: StoreImage, asked: str, answering: Answering) -> ImageReport | None:
+        try:
+            return answering.answer(image, asked)
+        except AWAY:
+            raise
+        except Exception as error:
+            # A fault of ours that one image brings out is no reason to leave all others alone.
+            LOG.exception("%s %s: an error that is not known", image.id, image.name)
+            problem = f"an error of DeepScribble's own, which its log explains ({error!r})"
+            return ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
+
+    @contextmanager
+    def _in_work(self, image: StoreImage, begun: float) -> Iterator[None]:
+        with self._state.lock:
+            self._state.busy[image.id] = begun
+        self.metrics.busy.inc()
+        try:
+            yield
+        finally:
+            with self._state.lock:
+                del self._state.busy[image.id]
+            self.metrics.busy.dec()
 
     def _failed(self, image: StoreImage, problem: str) -> ImageReport | None:
         """An image of which nothing can be done; told again only after a while."""

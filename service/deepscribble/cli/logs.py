@@ -23,9 +23,13 @@ def logged(as_json: bool) -> Iterator[None]:
     handler = logging.StreamHandler(sys.stdout if as_json else sys.stderr)
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(message)s"))
     log = logging.getLogger("deepscribble")
+    propagates = log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    # Some libraries give the root a handler of their own, which would say all once more.
+    log.propagate = False
     try:
         yield
     finally:
+        log.propagate = propagates
         log.removeHandler(handler)

@@ -165,6 +165,7 @@ class _RawStore:
             self.close()
             raise
         self._level = -1
+        self._last: list[bytes] = []
 
     def read(
         self,
@@ -182,6 +183,8 @@ class _RawStore:
                 self._store.setResolutionLevel(self._levels - 1 - level)
             self._level = level
             raws = [self._store.getTile(z, channel, t, *place) for channel in channels]
+            # Memory that is given back to the system with each tile costs more than decoding it.
+            self._last = raws
         except omero.SessionException:
             raise
         except FAILED as error:

@@ -89,7 +89,11 @@ class Session(AbstractContextManager["Session"]):
         self._connection = connection
         self._lock = threading.Lock()
         self._login = Login(log_in(address, credentials, connection))
-        self.user = self._read(_user_id)
+        try:
+            self.user = self._read(_user_id)
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, work: Callable[[Login], Answer], *, is_repeatable: bool = True) -> Answer:
         """Work with the login; after a new one once more if the session was gone.

@@ -1,0 +1,124 @@
+"""`deepscribble sync` and `annotate omero://…` as they are typed: who logs in, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deepscribble.cli import app
+
+SECRET = "hunter2-secret"
+DEAD = "omero://127.0.0.1:1/Image:1"
+
+
+@pytest.fixture(autouse=True)
+def nobody(tmp_path, monkeypatch):
+    """A user who never logged in anywhere."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("OMERO_USERDIR", str(tmp_path / "omero"))
+    for name in ("OMERO_USER", "OMERO_PASSWORD", "OMERO_SESSION", "ICE_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(*words, command="annotate", env=None):
+    result = CliRunner(env={"COLUMNS": "120"} | (env or {})).invoke(app, [command, *words])
+    assert SECRET not in result.output
+    return result
+
+
+@pytest.mark.parametrize("command", ["annotate", "sync"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["omero://h/Image"], "write omero://HOST[:PORT]/KIND:ID"),
+        ([f"omero://ada:{SECRET}@h/Image:1"], "name the user with --user"),
+        (["omero://h/Folder:1"], "name one of Image"),
+        ([DEAD], "say who logs in"),
+        ([DEAD, "--user", "ada"], "there is no terminal to ask"),
+        ([DEAD, "--session"], "there is no terminal to ask"),
+        ([DEAD, "--user", "ada", "--password-file", "not-there"], "cannot be read"),
+        ([DEAD, "--user", "ada", "--plane", "1"], "is not Z,T"),
+        ([DEAD, "--user", "ada", "--color", "red=Tumor"], "is not #RRGGBB=CLASS"),
+        ([DEAD, "--user", "ada", "--certificates", "not-there.pem"], "is no file"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_begins(command, words, said):
+    pytest.importorskip("omero")
+    result = run(*words, command=command)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--every", "soon"], "write 30s, 5m or 1h"),
+        (["--every", "0s"], "1s at least"),
+        (["--metrics", "9464"], "is not HOST:PORT"),
+        (["--health", "no/such/folder/health.json"], "cannot be written"),
+    ],
+)
+def test_options_of_sync_are_checked(words, said):
+    result = run(DEAD, "--user", "ada", *words, command="sync", env={"OMERO_PASSWORD": SECRET})
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_options_for_omero_mean_nothing_for_a_folder(tmp_path):
+    result = run(str(tmp_path), "--user", "ada")
+    assert result.exit_code == 1
+    assert "for these only; leave it out" in result.stderr
+
+
+def test_a_dead_port_is_a_sentence(tmp_path):
+    pytest.importorskip("omero")
+    (tmp_path / "pw").write_text(f"{SECRET}\n")
+    result = run(DEAD, "--user", "ada", "--password-file", str(tmp_path / "pw"), "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)["error"]
+    assert said["type"] == "StoreUnavailable"
+    assert "no OMERO server listens there" in said["message"]
+
+
+def test_annotate_on_omero_writes_once_and_then_nothing(omero_server, standin, tmp_path):
+    import numpy as np
+
+    from deepscribble.server.app import background
+
+    pixels = np.random.default_rng(3).integers(0, 255, (90, 80, 3), dtype=np.uint8)
+    image = omero_server.image(pixels, name="biopsy [1].svs")
+    place = f"omero://{omero_server.host}:{omero_server.port}/Image:{image}"
+    env = {"OMERO_USER": omero_server.user, "OMERO_PASSWORD": omero_server.password}
+    engine = standin.StandInEngine()
+    with background(lambda: engine, engine.limits.message_bytes) as server:
+        states = [
+            json.loads(run(place, "--server", server, "--json", *more, env=env).stdout)["images"][0]
+            for more in (["--dry-run"], [], [])
+        ]
+    assert [state["state"] for state in states] == ["planned", "written", "unchanged"]
+    assert states[0]["name"] == "biopsy [1].svs"
+    with omero_server.gateway() as connection:
+        found = connection.getRoiService().findByImage(image, None, connection.SERVICE_OPTS)
+        assert len(found.rois) == 1
+    (journal,) = Path(tmp_path / "state").rglob("deepscribble-journal.jsonl")
+    assert omero_server.password not in journal.read_text()
+
+
+def test_a_wrong_password_is_a_sentence(omero_server):
+    place = f"omero://{omero_server.host}:{omero_server.port}/Image:1"
+    result = run(place, "--user", omero_server.user, env={"OMERO_PASSWORD": SECRET})
+    assert result.exit_code == 1
+    assert "its name or password is wrong" in result.stderr
+
+
+def test_the_key_of_a_session_will_do(omero_server):
+    place = f"omero://{omero_server.host}:{omero_server.port}/Image:999999"
+    key = omero_server.session_key()
+    result = run(place, env={"OMERO_SESSION": key})
+    assert result.exit_code == 1
+    assert "has no such Image" in result.stderr
+    assert key not in result.output
