@@ -133,6 +133,11 @@ class Sync:
         LOG.info("stopping after the images in work")
         self._stop.set()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
+
     def once(self) -> list[ImageReport]:
         """Look at all images once, and answer what is due.
 
