@@ -29,7 +29,7 @@ from deepscribble.jobs.report import GOOD, ImageReport, State
 from deepscribble.stores import StoreImage
 
 BEAT_SECONDS = 5.0
-"""How often the health file is written, whatever goes on."""
+"""How often the health file is written, but for calls that the main thread waits for."""
 
 MOST_PAUSE_SECONDS = 300.0
 """The longest pause while a server is away."""
