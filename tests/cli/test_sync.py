@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from deepscribble.cli import app
+from deepscribble.server.app import background
 
 SECRET = "hunter2-secret"
 DEAD = "omero://127.0.0.1:1/Image:1"
@@ -84,21 +86,30 @@ def test_a_dead_port_is_a_sentence(tmp_path):
     assert "no OMERO server listens there" in said["message"]
 
 
-def test_annotate_on_omero_writes_once_and_then_nothing(omero_server, standin, tmp_path):
-    import numpy as np
+@pytest.fixture
+def server(standin):
+    engine = standin.StandInEngine()
+    with background(lambda: engine, engine.limits.message_bytes) as address:
+        yield address
 
-    from deepscribble.server.app import background
 
+@pytest.fixture
+def biopsy(omero_server):
+    """An address on the server, and who logs in there."""
     pixels = np.random.default_rng(3).integers(0, 255, (90, 80, 3), dtype=np.uint8)
     image = omero_server.image(pixels, name="biopsy [1].svs")
-    place = f"omero://{omero_server.host}:{omero_server.port}/Image:{image}"
     env = {"OMERO_USER": omero_server.user, "OMERO_PASSWORD": omero_server.password}
-    engine = standin.StandInEngine()
-    with background(lambda: engine, engine.limits.message_bytes) as server:
-        states = [
-            json.loads(run(place, "--server", server, "--json", *more, env=env).stdout)["images"][0]
-            for more in (["--dry-run"], [], [])
-        ]
+    return image, f"omero://{omero_server.host}:{omero_server.port}", env
+
+
+def test_annotate_on_omero_writes_once_and_then_nothing(omero_server, biopsy, server, tmp_path):
+    image, host, env = biopsy
+    states = [
+        json.loads(
+            run(f"{host}/Image:{image}", "--server", server, "--json", *more, env=env).stdout
+        )["images"][0]
+        for more in (["--dry-run"], [], [])
+    ]
     assert [state["state"] for state in states] == ["planned", "written", "unchanged"]
     assert states[0]["name"] == "biopsy [1].svs"
     with omero_server.gateway() as connection:
@@ -106,6 +117,23 @@ def test_annotate_on_omero_writes_once_and_then_nothing(omero_server, standin, t
         assert len(found.rois) == 1
     (journal,) = Path(tmp_path / "state").rglob("deepscribble-journal.jsonl")
     assert omero_server.password not in journal.read_text()
+
+
+def test_sync_once_looks_and_ends(biopsy, server, tmp_path):
+    image, host, env = biopsy
+    more = ["--server", server, "--once", "--health", str(tmp_path / "health.json")]
+    result = run(f"{host}/Image:{image}", *more, command="sync", env=env)
+    assert result.exit_code == 0
+    # Nobody has drawn there.
+    assert result.stderr == "images watched: 1\n"
+    assert json.loads((tmp_path / "health.json").read_text())["images"] == 1
+
+
+def test_sync_ends_with_a_sentence_where_there_is_nothing_to_watch(biopsy, server):
+    _, host, env = biopsy
+    result = run(f"{host}/Dataset:999999", "--server", server, command="sync", env=env)
+    assert result.exit_code == 1
+    assert "has no such Dataset" in result.stderr
 
 
 def test_a_wrong_password_is_a_sentence(omero_server):

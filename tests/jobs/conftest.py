@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from omero_standin.harness import OmeroServer
 from PIL import Image
 
 from deepscribble.client import Client
 from deepscribble.errors import LimitExceeded
 from deepscribble.geometry import Label, Polygon
+from deepscribble.jobs.lease import NAMESPACE
 from deepscribble.server.app import background
 
 
@@ -106,3 +108,59 @@ def add(tmp_path: Path) -> Add:
         return path
 
     return make
+
+
+@pytest.fixture
+def omero(own_omero_server: OmeroServer) -> OmeroServer:
+    """An OMERO server of the test's own."""
+    return own_omero_server
+
+
+@pytest.fixture
+def draw(omero: OmeroServer) -> Callable[..., None]:
+    """Draws a stroke around (x, 50), as a pathologist does in a viewer: `draw(image, x)`."""
+
+    def save(image: int, x: int, text: str = "Tumor") -> None:
+        from omero.model import ImageI, PolylineI, RoiI
+        from omero.rtypes import rstring
+
+        line = PolylineI()
+        line.setPoints(rstring(f"{x - 4},50 {x + 4},50"))
+        line.setTextValue(rstring(text))
+        roi = RoiI()
+        roi.setImage(ImageI(image, False))
+        roi.addShape(line)
+        with omero.gateway("ds-bob", "ds-annotate") as connection:
+            connection.getUpdateService().saveAndReturnObject(roi, connection.SERVICE_OPTS)
+
+    return save
+
+
+@pytest.fixture
+def dataset(omero: OmeroServer, draw: Callable[..., None]) -> tuple[int, list[int]]:
+    """A dataset of three images, with a stroke on the first two."""
+    from omero.model import DatasetI
+    from omero.rtypes import rstring
+
+    with omero.gateway("ds-ada", "ds-annotate") as connection:
+        made = DatasetI()
+        made.setName(rstring("slides"))
+        saved = connection.getUpdateService().saveAndReturnObject(made, connection.SERVICE_OPTS)
+        number = saved.getId().getValue()
+    pixels = np.random.default_rng(5).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+    images = [omero.image(pixels, name=f"slide {n}", dataset=number) for n in range(3)]
+    for image in images[:2]:
+        draw(image, 60)
+    return number, images
+
+
+@pytest.fixture
+def leases(omero: OmeroServer) -> Callable[[], list[Any]]:
+    """What leases there are on the server."""
+
+    def read() -> list[Any]:
+        assert omero.standin is not None
+        notes = omero.standin.rows("MapAnnotation")
+        return [note for note in notes if note["fields"]["ns"] == NAMESPACE]
+
+    return read

@@ -12,7 +12,6 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import numpy as np
 import pytest
 
 from deepscribble.errors import StoreUnavailable
@@ -24,44 +23,6 @@ PATIENCE = 120.0
 """Longer than anything here takes; it only ends tests that would hang."""
 
 WRITES = ("IUpdate.saveAndReturnArray", "ServiceFactory.submit")
-
-
-@pytest.fixture
-def omero(own_omero_server):
-    return own_omero_server
-
-
-@pytest.fixture
-def dataset(omero):
-    """A dataset with three images, a stroke on the first two."""
-    from omero.model import DatasetI
-    from omero.rtypes import rstring
-
-    with omero.gateway("ds-ada", "ds-annotate") as connection:
-        made = DatasetI()
-        made.setName(rstring("slides"))
-        saved = connection.getUpdateService().saveAndReturnObject(made, connection.SERVICE_OPTS)
-        dataset = saved.getId().getValue()
-    pixels = np.random.default_rng(5).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    images = [omero.image(pixels, name=f"slide {n}", dataset=dataset) for n in range(3)]
-    for image in images[:2]:
-        draw(omero, image, 60)
-    return dataset, images
-
-
-def draw(omero, image, x, text="Tumor"):
-    """A stroke, as a pathologist draws it in a viewer."""
-    from omero.model import ImageI, PolylineI, RoiI
-    from omero.rtypes import rstring
-
-    line = PolylineI()
-    line.setPoints(rstring(f"{x - 4},50 {x + 4},50"))
-    line.setTextValue(rstring(text))
-    roi = RoiI()
-    roi.setImage(ImageI(image, False))
-    roi.addShape(line)
-    with omero.gateway("ds-bob", "ds-annotate") as connection:
-        connection.getUpdateService().saveAndReturnObject(roi, connection.SERVICE_OPTS)
 
 
 def address(omero, dataset):
@@ -114,10 +75,6 @@ def ours(omero):
     return counts
 
 
-def leases(omero):
-    return [row for row in omero.standin.rows("MapAnnotation") if row["fields"]["ns"] == NAMESPACE]
-
-
 def eventually(is_so):
     pause = threading.Event()
     for _ in range(int(PATIENCE / 0.1)):
@@ -127,27 +84,29 @@ def eventually(is_so):
     pytest.fail("it never came about")
 
 
-def test_it_answers_what_was_drawn_and_nothing_else_and_then_only_looks(omero, dataset, job):
+def test_it_answers_what_was_drawn_and_nothing_else_and_then_only_looks(
+    omero, dataset, job, draw, leases
+):
     _, images = dataset
     reports = job().once()
     assert {report.image: report.state for report in reports} == {
         f"Image:{image}": State.WRITTEN for image in images[:2]
     }
     assert list(ours(omero).values()) == [1, 1]
-    assert not leases(omero)
+    assert not leases()
     omero.standin.forget_calls()
     # Another job, elsewhere, knows from the images alone.
     assert job("two").once() == []
     calls = omero.standin.calls()
     assert not set(WRITES) & set(calls)
     assert calls["IQuery.findAllByQuery"] <= 1 + 2 * len(images)
-    draw(omero, images[0], 90)
+    draw(images[0], 90)
     (report,) = job().once()
     assert (report.image, report.added) == (f"Image:{images[0]}", 1)
     assert ours(omero) == {images[0]: 2, images[1]: 1}
 
 
-def test_two_jobs_at_once_leave_one_set(omero, dataset, job):
+def test_two_jobs_at_once_leave_one_set(omero, dataset, job, draw, leases):
     _, images = dataset
     for x in (90, 120):
         with ThreadPoolExecutor(2) as pool:
@@ -156,10 +115,10 @@ def test_two_jobs_at_once_leave_one_set(omero, dataset, job):
         assert all(report.state in (State.WRITTEN, State.UNCHANGED) for report in reports)
         # Both may have withdrawn from an image; the next look answers it.
         job().once()
-        assert not leases(omero)
+        assert not leases()
         assert list(ours(omero).values()) == [1 + (x == 120)] * 2
         for image in images[:2]:
-            draw(omero, image, x)
+            draw(image, x)
 
 
 def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_path):
@@ -174,7 +133,7 @@ def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_
     assert [report.image for report in job().once()] == [f"Image:{images[0]}"]
 
 
-def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path):
+def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path, leases):
     _, images = dataset
     place = parse_address(f"omero://{omero.host}:{omero.port}/Image:{images[0]}")
     with open_omero(
@@ -185,11 +144,11 @@ def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path):
     sync = job()
     assert [report.image for report in sync.once()] == [f"Image:{images[1]}"]
     eventually(lambda: [report.image for report in sync.once()] == [f"Image:{images[0]}"])
-    assert not leases(omero)
+    assert not leases()
 
 
 def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
-    omero, dataset, job, monkeypatch, caplog
+    omero, dataset, job, monkeypatch, caplog, leases
 ):
     _, images = dataset
     sync = job(workers=1)
@@ -205,10 +164,10 @@ def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
     states = {report.image: report.state for report in sync.once()}
     assert states == {f"Image:{images[0]}": State.FAILED, f"Image:{images[1]}": State.WRITTEN}
     assert "ZeroDivisionError" in caplog.text
-    assert not leases(omero)
+    assert not leases()
 
 
-def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, caplog):
+def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, caplog, draw, leases):
     _, images = dataset
     health = tmp_path / "one.json"
     sync = job()
@@ -220,12 +179,12 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
         eventually(lambda: len(ours(omero)) == 2)
         omero.standin.kill()
         omero.standin.start()
-        draw(omero, images[2], 60)
+        draw(images[2], 60)
         eventually(lambda: len(ours(omero)) == 3)
         omero.standin.expire("removed")
-        draw(omero, images[2], 90)
+        draw(images[2], 90)
         eventually(lambda: max(ours(omero).values()) == 2)
-        eventually(lambda: not leases(omero))
+        eventually(lambda: not leases())
     said = json.loads(health.read_text())
     assert said["status"] == "stopped"
     assert said["answered"]["written"] >= 4
@@ -234,14 +193,14 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
         job().once()
 
 
-def test_what_fails_rests_until_more_is_drawn(omero, dataset, job, engine):
+def test_what_fails_rests_until_more_is_drawn(omero, dataset, job, engine, draw):
     _, images = dataset
     sync = job(every=1000.0)
     engine.failure = MemoryError()
     assert [report.state for report in sync.once()] == [State.FAILED] * 2
     assert sync.once() == []
     engine.failure = None
-    draw(omero, images[0], 90)
+    draw(images[0], 90)
     assert [report.image for report in sync.once()] == [f"Image:{images[0]}"]
     omero.standin.importing(images[2])
     (report,) = sync.once()
@@ -262,7 +221,9 @@ def test_prometheus_reads_what_was_counted(dataset, job):
     assert "deepscribble_sync_images_in_work 0.0" in lines
 
 
-def test_sigterm_lets_the_image_in_work_be_finished(omero, dataset, server, engine, tmp_path):
+def test_sigterm_lets_the_image_in_work_be_finished(
+    omero, dataset, server, engine, tmp_path, leases
+):
     _, images = dataset
     engine.gate.clear()
     health = tmp_path / "health.json"
@@ -279,7 +240,7 @@ def test_sigterm_lets_the_image_in_work_be_finished(omero, dataset, server, engi
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             eventually(lambda: len(engine.calls) == 1)
-            assert len(leases(omero)) == 1
+            assert len(leases()) == 1
             process.send_signal(signal.SIGTERM)
             eventually(lambda: json.loads(health.read_text())["in_work"])
             engine.gate.set()
@@ -292,5 +253,5 @@ def test_sigterm_lets_the_image_in_work_be_finished(omero, dataset, server, engi
     assert omero.password not in said
     # The image in work was finished, the next one not begun, nothing left behind.
     assert ours(omero) == {images[0]: 1}
-    assert not leases(omero)
+    assert not leases()
     assert json.loads(health.read_text())["status"] == "stopped"

@@ -29,7 +29,7 @@ from deepscribble.jobs.report import GOOD, ImageReport, State
 from deepscribble.stores import StoreImage
 
 BEAT_SECONDS = 5.0
-"""How often the health file is written, whatever goes on."""
+"""How often the health file is written, but for calls that the main thread waits for."""
 
 MOST_PAUSE_SECONDS = 300.0
 """The longest pause while a server is away."""
@@ -132,6 +132,11 @@ class Sync:
         """End after the images that are in work. Not for signal handlers: it takes locks."""
         LOG.info("stopping after the images in work")
         self._stop.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
 
     def once(self) -> list[ImageReport]:
         """Look at all images once, and answer what is due.

@@ -16,7 +16,7 @@ from deepscribble.cli import annotate, omero, options
 from deepscribble.cli.connection import connect
 from deepscribble.cli.logs import logged
 from deepscribble.cli.omero import OmeroOptions
-from deepscribble.cli.report import reported
+from deepscribble.cli.report import INTERRUPTED, reported
 from deepscribble.client import Client
 from deepscribble.errors import InvalidInput
 from deepscribble.jobs import Job, exit_code
@@ -41,10 +41,11 @@ Examples:
 
 \b
 Exit codes:
-  0  it was stopped; with --once: all is well
-  1  it could not begin; with --once: nothing was done
-  2  the command line is wrong
-  3  with --once: a part was done
+  0    it was stopped; with --once: all is well
+  1    it could not begin; with --once: nothing was done
+  2    the command line is wrong
+  3    with --once: a part was done
+  130  with --once: it was stopped before the end
 """
 
 PERIOD = re.compile(r"([0-9]{1,6})(s|m|h)?")
@@ -118,7 +119,8 @@ def sync_command(
         if endpoint is not None:
             stack.enter_context(sync.metrics.served(*endpoint))
         if once:
-            raise typer.Exit(exit_code(sync.once()))
+            code = exit_code(sync.once())
+            raise typer.Exit(INTERRUPTED if sync.is_stopped else code)
         sync.run()
 
 

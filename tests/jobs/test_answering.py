@@ -1,0 +1,91 @@
+"""`annotate` where other jobs may be at work: on an OMERO server."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepscribble.jobs import Job, State, annotate_noted
+from deepscribble.jobs.answering import Answering
+from deepscribble.jobs.job import Needs
+from deepscribble.jobs.journal import Journal
+from deepscribble.jobs.lease import NAMESPACE, Leases
+from deepscribble.stores.omero import Credentials, open_omero, parse_address
+
+
+@pytest.fixture
+def store(omero, dataset, tmp_path):
+    place = parse_address(f"omero://{omero.host}:{omero.port}/Dataset:{dataset[0]}")
+    with open_omero(place, Credentials(omero.user, omero.password), folder=tmp_path) as store:
+        yield store
+
+
+def states(reports):
+    return [report.state for report in reports]
+
+
+def test_every_image_is_answered_once(store, client, leases):
+    images = store.images()
+    assert states(annotate_noted(store, images, client, Job())) == [State.WRITTEN] * 3
+    assert states(annotate_noted(store, images, client, Job())) == [State.UNCHANGED] * 3
+    assert not leases()
+
+
+def test_a_dry_run_leaves_no_trace(store, omero, client):
+    images = store.images()
+    omero.standin.forget_calls()
+    reports = annotate_noted(store, images, client, Job(is_dry=True))
+    assert states(reports) == [State.PLANNED] * 3
+    calls = omero.standin.calls()
+    assert not {"IUpdate.saveAndReturnArray", "ServiceFactory.submit"} & set(calls)
+
+
+def test_what_another_job_works_on_is_left_to_it(store, client):
+    images = store.images()
+    assert Leases("other").take(store.notes(images[1], NAMESPACE)) is not None
+    reports = list(annotate_noted(store, images, client, Job()))
+    assert states(reports) == [State.WRITTEN, State.CONFLICT, State.WRITTEN]
+    assert "another job is working on the image" in reports[1].problems[0]
+
+
+def test_a_job_that_was_thrown_out_writes_nothing(store, omero, client, engine, leases):
+    image = store.images()[0]
+    board = store.notes(image, NAMESPACE)
+    refine = engine.refine
+
+    def thrown_out(*arguments, **options):
+        for note in board.read():
+            board.remove(note)
+        return refine(*arguments, **options)
+
+    engine.refine = thrown_out
+    (report,) = annotate_noted(store, [image], client, Job())
+    assert report.state is State.CONFLICT
+    assert "another job took the image over" in report.problems[0]
+    assert not omero.standin.rows("Polygon")
+
+
+def test_images_beyond_a_server_that_died_are_not_reached(store, omero, client):
+    images = store.images()
+    reports = annotate_noted(store, images, client, Job())
+    first = next(reports)
+    omero.standin.kill()
+    left = list(reports)
+    assert states([first, *left]) == [State.WRITTEN, State.FAILED, State.NOT_REACHED]
+
+
+def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
+    store, client, draw, tmp_path
+):
+    image, _, blank = store.images()
+
+    def due(job, image=image):
+        needs = Needs.of(client)
+        return Answering(store, client, job, needs, Journal(tmp_path), Leases("a")).due(image)
+
+    assert due(Job())
+    assert not due(Job(), blank)
+    list(annotate_noted(store, [image], client, Job()))
+    assert not due(Job())
+    assert due(Job(class_name="Necrosis"))
+    draw(int(image.id.removeprefix("Image:")), 90, "Normal")
+    assert due(Job())
