@@ -132,11 +132,13 @@ def test_what_runs_too_long_is_told_that_the_server_stops(
 
 
 def test_a_connection_that_rests_does_not_hold_the_server_up(engine: Any) -> None:
+    others = threading.enumerate()
     with beside(lambda: engine, MESSAGE_BYTES, http="127.0.0.1:0") as running:
         assert running.http is not None
         silent = socket.create_connection((running.http.host, running.http.port))
         web = client(running.http)
         assert web.get("/healthz").status_code == 200
-    assert not [thread for thread in threading.enumerate() if thread.name == "deepscribble-server"]
+    left = [thread for thread in threading.enumerate() if thread not in others]
+    assert "deepscribble-server" not in [thread.name for thread in left]
     silent.close()
     web.close()

@@ -11,10 +11,12 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from deepscribble.client import Client
 from deepscribble.geometry import Kind, Label, Outline, Region, Stroke, wire
+from deepscribble.models import Card, build_network, save_model
 from deepscribble.server import Faces, background_faces
 from deepscribble.stores import polygon_id
 from deepscribble.v1 import deepscribble_pb2 as pb
@@ -26,8 +28,20 @@ GEOJSON = {"Accept": "application/geo+json"}
 
 
 @pytest.fixture(scope="module")
-def faces(untrained_models: Path) -> Iterator[Faces]:
-    with background_faces(untrained_models, "cpu") as faces:
+def near_models(
+    tmp_path_factory: pytest.TempPathFactory, guide_card: Card, refine_card: Card
+) -> Path:
+    """Networks that nobody trained, whose strokes reach only a part of the region."""
+    folder = tmp_path_factory.mktemp("near")
+    torch.manual_seed(0)
+    for card in (guide_card, refine_card.model_copy(update={"influence_radius": 16.0})):
+        save_model(folder, build_network(card), card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faces(near_models: Path) -> Iterator[Faces]:
+    with background_faces(near_models, "cpu") as faces:
         yield faces
 
 

@@ -52,14 +52,14 @@ def write_for_ever(folder: Path) -> None:
     store = open_folder(folder)
     (image,) = store.images()
     journal = Journal(folder)
-    first, second = outlines()
-    for wanted in itertools.cycle((first, second)):
+    for round, wanted in enumerate(itertools.cycle(outlines())):
         content = store.read(image, Query())
         edit = plan_edit(content, wanted, lambda _: True)
         journal.add("change", {"image": image.id})
         store.write(image, edit, content.version)
         journal.add("done", {"image": image.id, "key": "k"})
-        if wanted is first:
+        if round == 0:
+            # Once only: what a killed writer said besides would be taken for the next one's word.
             sys.stdout.write("alive\n")
             sys.stdout.flush()
 
