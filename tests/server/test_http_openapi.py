@@ -88,7 +88,8 @@ def test_whatever_is_drawn_the_answer_is_as_described(face: Any) -> None:
         seen.add(case.call_and_validate(checks=CHECKS).status_code)
 
     send()
-    assert seen == {200, 400, 404}
+    # Whether a drawn outline is unknown hangs on the draw.
+    assert {200, 400} <= seen <= {200, 400, 404}
 
 
 def test_the_document_is_openapi_and_follows_the_contract() -> None:
