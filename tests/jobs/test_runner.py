@@ -306,14 +306,18 @@ def test_a_server_that_goes_away_ends_the_run_and_the_next_goes_on(
             for report in annotate(store, store.images(), client, Job(mpp=0.5)):
                 reports.append(report)
                 mortal.close()
-    assert [report.state for report in reports] == [
-        State.WRITTEN, State.FAILED, State.NOT_REACHED, State.NOT_REACHED,
-    ]  # fmt: skip
-    asked = len(engine.calls)
+    states = [report.state for report in reports]
+    # The second may have been asked for while the first was written.
+    done = states.count(State.WRITTEN)
+    assert done in (1, 2)
+    assert states == [State.WRITTEN] * done + [State.FAILED] + [State.NOT_REACHED] * (3 - done)
+    asked, left = len(engine.calls), 4 - done
     with Client(server) as client:
         again = run(tmp_path, client)
-    assert len(engine.calls) == asked + 3
-    assert [report.state for report in again.values()] == [State.UNCHANGED, *[State.WRITTEN] * 3]
+    assert len(engine.calls) == asked + left
+    assert [report.state for report in again.values()] == (
+        [State.UNCHANGED] * done + [State.WRITTEN] * left
+    )
 
 
 def test_errors_of_the_server_are_those_of_the_image(

@@ -7,7 +7,9 @@ and the next run goes on from there.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,26 +121,42 @@ class _Run:
     journal: Journal
 
     def reports(self, steps: Iterator[Step]) -> Iterator[ImageReport]:
-        """Take the steps, and report each image when it is through."""
-        for step in steps:
-            match step:
-                case Known(image, entry):
-                    yield ImageReport(
-                        image.id,
-                        image.name,
-                        State.UNCHANGED,
-                        unchanged=int(entry["unchanged"]),
-                        kept=int(entry["kept"]),
-                        warnings=done_warnings(entry),
-                    )
-                case Failed(image, problem):
-                    yield _failed(image, problem)
-                case Begun():
-                    work = Work(step)
-                case Ready():
-                    self._outline(work, step)
-                case Ended():
-                    yield self._finish(work)
+        """Take the steps, and report each image when it is through.
+
+        While one image is compared and written, the server computes the next.
+        """
+        finishing: deque[Future[ImageReport]] = deque()
+        with ThreadPoolExecutor(1, "deepscribble-writer") as writer:
+            for step in steps:
+                match step:
+                    case Known(image, entry):
+                        finishing.append(
+                            _settled(
+                                ImageReport(
+                                    image.id,
+                                    image.name,
+                                    State.UNCHANGED,
+                                    unchanged=int(entry["unchanged"]),
+                                    kept=int(entry["kept"]),
+                                    warnings=done_warnings(entry),
+                                )
+                            )
+                        )
+                    case Failed(image, problem):
+                        finishing.append(_settled(_failed(image, problem)))
+                    case Begun():
+                        work = Work(step)
+                    case Ready():
+                        try:
+                            self._outline(work, step)
+                        except ServerUnavailable:
+                            yield from _all(finishing)
+                            raise
+                    case Ended():
+                        finishing.append(writer.submit(self._finish, work))
+                while len(finishing) > 1 or (finishing and finishing[0].done()):
+                    yield finishing.popleft().result()
+            yield from _all(finishing)
 
     def _outline(self, work: Work, ready: Ready) -> None:
         """Ask for the outline of a part."""
@@ -241,6 +259,19 @@ class _Due:
 def _mostly_in(former: Former, shape: shapely.Geometry) -> bool:
     area = former.shape.area
     return bool(area and former.shape.intersection(shape).area >= MOSTLY * area)
+
+
+def _settled(report: ImageReport) -> Future[ImageReport]:
+    """A report that is there already, to wait its turn among those that are not."""
+    future: Future[ImageReport] = Future()
+    future.set_result(report)
+    return future
+
+
+def _all(finishing: deque[Future[ImageReport]]) -> Iterator[ImageReport]:
+    """What is left, in order, each as it is done."""
+    while finishing:
+        yield finishing.popleft().result()
 
 
 def _failed(image: StoreImage, *problems: str, state: State = State.FAILED) -> ImageReport:
