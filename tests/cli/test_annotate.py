@@ -187,7 +187,8 @@ def test_help_has_examples_and_exit_codes() -> None:
 def test_a_run_that_is_stopped_goes_on_where_it_was(server: str, engine: Any, folder: Path) -> None:
     permits = threading.Semaphore(0)
     engine.gate = SimpleNamespace(wait=permits.acquire, set=lambda: permits.release(100))
-    for how in (signal.SIGINT, signal.SIGKILL):
+    journal = folder / "deepscribble-journal.jsonl"
+    for done, how in enumerate((signal.SIGINT, signal.SIGKILL), 1):
         asked = len(engine.calls)
         permits.release()
         with subprocess.Popen(
@@ -197,6 +198,7 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(server: str, engine: Any, fo
         ) as child:  # fmt: skip
             # The first image that is not done goes through, and the next one hangs.
             wait(lambda at=asked: len(engine.calls) > at + 1)
+            wait(lambda images=done: journal.read_text().count('"event": "done"') == images)
             child.send_signal(how)
             stdout, _ = child.communicate(timeout=60)
         permits.release()
