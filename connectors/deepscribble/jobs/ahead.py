@@ -11,6 +11,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+AHEAD = 3
+"""An image ends, the next begins, its pixels are read: all of that while one is computed."""
+
 WAIT_SECONDS = 0.1
 """How often a thread that waits looks whether anybody still wants its items."""
 
@@ -24,12 +27,12 @@ class _End:
 
 @contextmanager
 def ahead(items: Generator[Item]) -> Iterator[Iterator[Item]]:
-    """The same items, made in a thread of their own, of which one at most waits.
+    """The same items, made in a thread of their own, of which `AHEAD` at most wait.
 
     What the generator raises is raised where the items are taken. Leaving the block ends the
     thread, and the generator is closed in it.
     """
-    ready: queue.Queue[Item | _End] = queue.Queue(maxsize=1)
+    ready: queue.Queue[Item | _End] = queue.Queue(maxsize=AHEAD)
     unwanted = threading.Event()
 
     def put(item: Item | _End) -> None:
