@@ -41,7 +41,7 @@ def test_each_names_the_strokes_within_reach_and_its_origin() -> None:
     first, second = results(BOX, near, far, strokes=strokes)
     assert first.metadata["deepscribble.strokes"] == "in,near"
     assert second.metadata["deepscribble.strokes"] == ""
-    assert first.metadata["deepscribble.region"] == "100,100,400,400"
+    assert first.metadata["deepscribble.part"] == "100,100,400,400"
     assert first.metadata["deepscribble.model.m"] == "sha256:aa"
     assert first.polygon is near
 

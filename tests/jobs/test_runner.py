@@ -70,7 +70,7 @@ def test_strokes_become_outlines_beside_them(
     assert metadata["deepscribble.strokes"] == "s100,s300,n120"
     assert metadata["deepscribble.model.refine"] == "sha256:00"
     assert ours[0]["properties"]["classification"]["name"] == "Tumor"
-    assert read(around)[1][0]["properties"]["metadata"]["deepscribble.region"] == "50,50,200,200"
+    assert read(around)[1][0]["properties"]["metadata"]["deepscribble.part"] == "50,50,200,200"
     assert read(bare)[1][0]["geometry"]["coordinates"][0][2] == [400, 300]
 
 
@@ -137,7 +137,10 @@ def test_results_of_another_class_or_place_are_left_there(
     first, second = read(path)[1]
     foreign = json.loads(json.dumps(second))
     foreign["id"] = "of a script in QuPath"
-    del foreign["properties"]["metadata"]["deepscribble.region"]
+    metadata = foreign["properties"]["metadata"]
+    del metadata["deepscribble.part"]
+    # So the scripts mark the area that they answered: x, y, width, height, z, t.
+    metadata["deepscribble.region"] = "200,0,60,60,0,0"
     path.write_text(json.dumps({"features": [region(0, 0, 60, 60), first, second, foreign]}))
     # The second region is gone, and what annotate made for it; the script's result is not.
     (report,) = run(tmp_path, client).values()

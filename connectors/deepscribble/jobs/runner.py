@@ -27,7 +27,7 @@ from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.plan import Part
 from deepscribble.jobs.reader import Begun, Ended, Failed, Known, Ready, Step, read_steps
 from deepscribble.jobs.report import ImageReport, State, counts
-from deepscribble.jobs.results import REGION, largest, to_results
+from deepscribble.jobs.results import PART, largest, to_results
 from deepscribble.stores import Edit, Former, Result, Store, StoreImage, plan_edit
 
 PATIENCE_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -235,7 +235,7 @@ class _Due:
             return False
         if _mostly_in(former, self.done):
             return True
-        return REGION in former.metadata and not _mostly_in(former, self.failed)
+        return PART in former.metadata and not _mostly_in(former, self.failed)
 
 
 def _mostly_in(former: Former, shape: shapely.Geometry) -> bool:
