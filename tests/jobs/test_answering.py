@@ -80,7 +80,9 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
 
     def due(job, image=image):
         needs = Needs.of(client)
-        return Answering(store, client, job, needs, Journal(tmp_path), Leases("a")).due(image)
+        return (
+            Answering(store, client, job, needs, Journal(tmp_path), Leases("a")).look(image).asked
+        )
 
     assert due(Job())
     assert not due(Job(), blank)
@@ -89,3 +91,24 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
     assert due(Job(class_name="Necrosis"))
     draw(int(image.id.removeprefix("Image:")), 90, "Normal")
     assert due(Job())
+
+
+def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
+    store, omero, client, tmp_path
+):
+    image = store.images()[0]
+    job, needs = Job(), Needs.of(client)
+    answering = Answering(store, client, job, needs, Journal(tmp_path), Leases("a"))
+    # The first save is the lease's note.
+    omero.standin.fault("IUpdate.saveAndReturnArray", "cut-hold", after=1)
+    report = answering.answer(image, answering.look(image).asked)
+    assert report is not None and report.state is State.FAILED
+    again = answering.answer(image, answering.look(image).asked)
+    assert again is not None and again.state is State.WRITTEN
+    assert not answering.look(image).asked
+    omero.standin.go_on()
+    assert len(omero.standin.rows("Polygon")) == 2
+    mended = answering.answer(image, answering.look(image).asked)
+    assert mended is not None and mended.state is State.WRITTEN
+    assert len(omero.standin.rows("Polygon")) == 1
+    assert not answering.look(image).asked

@@ -296,6 +296,66 @@ def test_a_file_that_changes_meanwhile_is_a_conflict(
     assert run(tmp_path, client)["a.png"].state is State.WRITTEN
 
 
+def test_an_image_that_is_replaced_or_vanishes_meanwhile_stops_no_other(
+    tmp_path: Path, client: Client, engine: Any, add: Add, stroke: Drawn
+) -> None:
+    for name in ("replaced.png", "then.png", "z.png"):
+        add(name, stroke(100, 100))
+    store = open_folder(tmp_path)
+    images = store.images()
+    (tmp_path / "then.png").unlink()
+    engine.gate.clear()
+    reports: dict[str, ImageReport] = {}
+
+    def work() -> None:
+        for report in annotate(store, images, client, Job(mpp=0.5)):
+            reports[report.name] = report
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not engine.calls:
+        thread.join(0.01)
+    Image.new("RGB", (500, 300)).save(tmp_path / "replaced.png")
+    engine.gate.set()
+    thread.join()
+    assert reports["then.png"].state is State.FAILED
+    assert "then.png: the image cannot be read (No such file" in reports["then.png"].problems[0]
+    assert reports["z.png"].state is State.WRITTEN
+    # Its outline is that of the former file, so it is done again.
+    asked = len(engine.calls)
+    run(tmp_path, client)
+    assert len(engine.calls) == asked + 1
+
+
+def test_an_image_that_vanishes_during_its_outline_ends_only_itself(
+    tmp_path: Path, client: Client, engine: Any, add: Add, stroke: Drawn
+) -> None:
+    add("a.png", stroke(100, 100))
+    add("b.png", stroke(100, 100))
+    engine.gate.clear()
+    reports: dict[str, ImageReport] = {}
+    thread = threading.Thread(target=lambda: reports.update(run(tmp_path, client)))
+    thread.start()
+    while not engine.calls:
+        thread.join(0.01)
+    (tmp_path / "a.png").unlink()
+    engine.gate.set()
+    thread.join()
+    # All of its pixels were read.
+    assert [report.state for report in reports.values()] == [State.WRITTEN] * 2
+
+
+def test_a_file_that_is_read_only_leaves_no_change_in_the_journal(
+    tmp_path: Path, client: Client, add: Add, stroke: Drawn
+) -> None:
+    add("a.png", stroke(100, 100)).chmod(0o444)
+    for _ in range(2):
+        (report,) = run(tmp_path, client).values()
+        assert report.state is State.FAILED
+        assert "read-only" in report.problems[0]
+    assert not Journal(tmp_path).path.exists()
+
+
 def test_a_server_that_goes_away_ends_the_run_and_the_next_goes_on(
     tmp_path: Path, server: str, engine: Any, add: Add, stroke: Drawn
 ) -> None:

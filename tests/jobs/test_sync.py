@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from deepscribble.errors import StoreUnavailable
-from deepscribble.jobs import Job, State, runner
+from deepscribble.jobs import Job, State, exit_code, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
@@ -112,7 +112,8 @@ def test_two_jobs_at_once_leave_one_set(omero, dataset, job, draw, leases):
         with ThreadPoolExecutor(2) as pool:
             ends = [pool.submit(job(name, workers=3).once) for name in ("one", "two")]
             reports = [report for end in ends for report in end.result(PATIENCE)]
-        assert all(report.state in (State.WRITTEN, State.UNCHANGED) for report in reports)
+        states = {report.state for report in reports}
+        assert states <= {State.WRITTEN, State.UNCHANGED, State.CONFLICT}
         # Both may have withdrawn from an image; the next look answers it.
         job().once()
         assert not leases()
@@ -127,7 +128,16 @@ def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_
     with open_omero(place, Credentials("ds-bob", omero.people["ds-bob"]), folder=tmp_path) as store:
         (image,) = store.images()
         lease = Leases("bob's").take(store.notes(image, NAMESPACE))
-        assert [report.image for report in job().once()] == [f"Image:{images[1]}"]
+        reports = job().once()
+        # With one look only, what was left is told.
+        assert {report.image: report.state for report in reports} == {
+            f"Image:{images[0]}": State.CONFLICT,
+            f"Image:{images[1]}": State.WRITTEN,
+        }
+        assert exit_code(reports) == 3
+        reports = job().once()
+        assert [report.state for report in reports] == [State.CONFLICT]
+        assert exit_code(reports) == 1
         lease.renew()
         lease.release()
     assert [report.image for report in job().once()] == [f"Image:{images[0]}"]
@@ -142,9 +152,36 @@ def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path, leases
         (image,) = store.images()
         assert Leases("dead", seconds=0.5).take(store.notes(image, NAMESPACE)) is not None
     sync = job()
-    assert [report.image for report in sync.once()] == [f"Image:{images[1]}"]
-    eventually(lambda: [report.image for report in sync.once()] == [f"Image:{images[0]}"])
+    assert {report.state for report in sync.once()} == {State.CONFLICT, State.WRITTEN}
+    eventually(lambda: [report.state for report in sync.once()] == [State.WRITTEN])
     assert not leases()
+
+
+def test_a_class_that_nobody_knows_is_told_once_and_again_when_there_is_more(
+    omero, dataset, job, draw, caplog
+):
+    _, images = dataset
+    draw(images[0], 100, "tumor")
+    draw(images[2], 60, "Tumour")
+
+    def told():
+        texts = [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        return [text for text in texts if "not taken for strokes" in text]
+
+    sync = job()
+    sync.once()
+    first = told()
+    assert len(first) == 2
+    assert "tumor" in first[0] + first[1]
+    assert f"Image:{images[2]}" in first[0] + first[1]
+    sync.once()
+    assert not told()
+    draw(images[2], 90, "Tumour")
+    assert sync.once() == []
+    (again,) = told()
+    assert again.startswith(f"Image:{images[2]} ")
+    assert "2 " in again
 
 
 def test_an_error_of_ours_on_one_image_leaves_the_others_alone(

@@ -179,7 +179,7 @@ class _Run:
                 self._write(work, edit)
         except StoreConflict as error:
             return _failed(image, str(error), state=State.CONFLICT)
-        except DeepScribbleError as error:
+        except (DeepScribbleError, OSError) as error:
             return _failed(image, str(error))
         if work.problems:
             state = State.PARTIAL
@@ -206,10 +206,12 @@ class _Run:
     def _write(self, work: Work, edit: Edit) -> None:
         image, version = work.begun.image, work.begun.content.version
         if edit:
+            # The journal shall hold no change that is refused.
+            self.store.check(image)
             self.journal.add("change", change_entry(work.begun, work.done, edit, self.job))
             version = self.store.write(image, edit, version)
         if not work.problems:
-            key = self.needs.key(self.job, image, version)
+            key = self.needs.key(self.job, image, work.begun.file, version)
             self.journal.add("done", done_entry(image, key, edit, work.warnings))
 
     def _due(self, work: Work) -> _Due:

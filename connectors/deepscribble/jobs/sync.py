@@ -17,7 +17,8 @@ from typing import Any
 
 from deepscribble.client import Client
 from deepscribble.errors import DeepScribbleError, ServerUnavailable, StoreUnavailable
-from deepscribble.jobs.answering import Answering, NotedStore
+from deepscribble.geometry import Warning
+from deepscribble.jobs.answering import Answering, NotedStore, busy
 from deepscribble.jobs.backoff import Backoff
 from deepscribble.jobs.health import Health
 from deepscribble.jobs.job import Job, Needs
@@ -125,6 +126,7 @@ class Sync:
         self.metrics = metrics
         self._leases = Leases(new_holder())
         self._failures: dict[str, _Failure] = {}
+        self._warned: dict[str, tuple[Warning, ...]] = {}
         self._state = _State()
         self._stop = threading.Event()
 
@@ -139,13 +141,13 @@ class Sync:
         return self._stop.is_set()
 
     def once(self) -> list[ImageReport]:
-        """Look at all images once, and answer what is due.
+        """Look at all images once, and answer what is due; what another job holds is a conflict.
 
         Raises:
             DeepScribbleError: a server is away, or refuses.
         """
         with self._opened() as (store, journal):
-            return self._round(store, journal)
+            return self._round(store, journal, is_last=True)
 
     def run(self) -> None:
         """Look at all images again and again, until `stop`.
@@ -189,8 +191,15 @@ class Sync:
         with self._open_store() as store, one_writer(store.folder):
             yield store, Journal(store.folder)
 
-    def _round(self, store: NotedStore, journal: Journal) -> list[ImageReport]:
+    def _round(
+        self, store: NotedStore, journal: Journal, *, is_last: bool = False
+    ) -> list[ImageReport]:
         """One look at all images.
+
+        Args:
+            store: The store.
+            journal: The journal.
+            is_last: Whether no other look will find what another job holds now and may leave.
 
         Raises:
             StoreUnavailable, ServerUnavailable: it was not finished.
@@ -206,13 +215,15 @@ class Sync:
         if is_news:
             LOG.info("images watched: %d", len(images))
         answering = Answering(store, self._client, self._job, needs, journal, self._leases)
-        reports = self._each(images, answering)
+        reports = self._each(images, answering, is_last)
         with self._state.lock:
             self._state.rounds += 1
         self.metrics.round(is_done=True)
         return reports
 
-    def _each(self, images: Sequence[StoreImage], answering: Answering) -> list[ImageReport]:
+    def _each(
+        self, images: Sequence[StoreImage], answering: Answering, is_last: bool
+    ) -> list[ImageReport]:
         """Work on images in threads, no more at a time than there are workers."""
         reports: list[ImageReport] = []
         left = list(reversed(images))
@@ -221,7 +232,7 @@ class Sync:
         with ThreadPoolExecutor(self._pace.workers, "deepscribble-sync") as pool:
             while running or (left and error is None and not self._stop.is_set()):
                 while left and len(running) < self._pace.workers and error is None:
-                    running.add(pool.submit(self._image, left.pop(), answering))
+                    running.add(pool.submit(self._image, left.pop(), answering, is_last))
                 ended, running = wait(running, BEAT_SECONDS, FIRST_COMPLETED)
                 self._health.write(self._state.document())
                 for future in ended:
@@ -237,8 +248,8 @@ class Sync:
             raise error
         return reports
 
-    def _image(self, image: StoreImage, answering: Answering) -> ImageReport | None:
-        """Look at an image; None if there is nothing to do, or another job does it.
+    def _image(self, image: StoreImage, answering: Answering, is_last: bool) -> ImageReport | None:
+        """Look at an image; None if there is nothing to do, or nothing yet.
 
         Raises:
             StoreUnavailable: the store went away before the image was begun.
@@ -246,20 +257,28 @@ class Sync:
         if image.problem:
             return self._failed(image, image.problem)
         try:
-            asked = answering.due(image)
+            look = answering.look(image)
         except StoreUnavailable:
             raise
         except DeepScribbleError as error:
             return self._failed(image, str(error))
-        if not asked or self._rests(image, asked) or self._stop.is_set():
+        asked = look.asked
+        if not asked:
+            self._warn(image, look.warnings)
+            return None
+        if self._rests(image, asked) or self._stop.is_set():
             return None
         begun = time.monotonic()
         with self._in_work(image, begun):
             report = self._answer(image, asked, answering)
+        if report is None and is_last:
+            report = busy(image)
         if report is not None:
             self._tell(report, time.monotonic() - begun)
             if report.state in GOOD:
                 self._failures.pop(image.id, None)
+                # Among those that were just told.
+                self._warned[image.id] = look.warnings
             elif report.state is not State.CONFLICT:
                 self._rest(image, asked)
         return report
@@ -312,6 +331,14 @@ class Sync:
         there = {image.id for image in images}
         for id in self._failures.keys() - there:
             del self._failures[id]
+        for id in self._warned.keys() - there:
+            del self._warned[id]
+
+    def _warn(self, image: StoreImage, warnings: tuple[Warning, ...]) -> None:
+        """Log what was not understood on an image of which nothing is due, until it changes."""
+        if self._warned.get(image.id, ()) != warnings:
+            _log(image.id, image.name, [warning.message for warning in warnings])
+        self._warned[image.id] = warnings
 
     def _tell(self, report: ImageReport, seconds: float) -> None:
         """Count and log an image."""
@@ -323,8 +350,8 @@ class Sync:
         numbers = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
         said = ", ".join((report.state.value, *numbers))
         LOG.info("%s %s: %s, %.1f s", report.image, report.name, said, seconds)
-        for text in (*report.problems, *(warning.message for warning in report.warnings)):
-            LOG.warning("%s %s: %s", report.image, report.name, text)
+        messages = [warning.message for warning in report.warnings]
+        _log(report.image, report.name, [*report.problems, *messages])
 
     def _wait(self, seconds: float) -> None:
         """Pause, and show that the job lives; `stop` ends it."""
@@ -336,3 +363,8 @@ class Sync:
         with self._state.lock:
             self._state.status, self._state.problem = status, problem
         self._health.write(self._state.document())
+
+
+def _log(image: str, name: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        LOG.warning("%s %s: %s", image, name, text)

@@ -100,6 +100,10 @@ class FolderStore:
             version=version,
         )
 
+    def check(self, image: StoreImage) -> None:
+        """As `Store.check`."""
+        check_permitted(self._file(image))
+
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """As `Store.write`."""
         path = self._file(image)

@@ -180,6 +180,14 @@ class Store(Protocol):
             LimitExceeded: there is too much of it.
         """
 
+    def check(self, image: StoreImage) -> None:
+        """Make sure that an image may be written, as far as can be told before `write`.
+
+        Raises:
+            InvalidInput: the store has a problem with it.
+            OutputRefused: what is stored for it is read-only.
+        """
+
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """Apply an edit, whole or not at all; returns the new version.
 
