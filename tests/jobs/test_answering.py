@@ -99,16 +99,19 @@ def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
     image = store.images()[0]
     job, needs = Job(), Needs.of(client)
     answering = Answering(store, client, job, needs, Journal(tmp_path), Leases("a"))
-    # The first save is the lease's note.
-    omero.standin.fault("IUpdate.saveAndReturnArray", "cut-hold", after=1)
+    # The first two saves are of the lease's note.
+    omero.standin.fault("IUpdate.saveAndReturnArray", "cut-hold", after=2)
     report = answering.answer(image, answering.look(image).asked)
-    assert report is not None and report.state is State.FAILED
+    assert report is not None
+    assert report.state is State.FAILED
     again = answering.answer(image, answering.look(image).asked)
-    assert again is not None and again.state is State.WRITTEN
+    assert again is not None
+    assert again.state is State.WRITTEN
     assert not answering.look(image).asked
     omero.standin.go_on()
     assert len(omero.standin.rows("Polygon")) == 2
     mended = answering.answer(image, answering.look(image).asked)
-    assert mended is not None and mended.state is State.WRITTEN
+    assert mended is not None
+    assert mended.state is State.WRITTEN
     assert len(omero.standin.rows("Polygon")) == 1
     assert not answering.look(image).asked
