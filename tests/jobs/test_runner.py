@@ -222,6 +222,7 @@ def test_bad_images_are_reported_and_stop_no_other(
     (tmp_path / "broken.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
     (tmp_path / "empty.svs").touch()
     add("elsewhere.png", region(500, 500, 600, 600))
+    add("tiny.png", region(50, 50, 50.5, 50.5))
     add("huge.png", size=(1000, 1000))
     add("read-only.png", stroke(100, 100)).chmod(0o444)
     before = trace(tmp_path)
@@ -232,6 +233,7 @@ def test_bad_images_are_reported_and_stop_no_other(
         "broken.png": "broken.png",
         "empty.svs": "empty.svs",
         "elsewhere.png": "lie outside of the image",
+        "tiny.png": "is smaller than a pixel",
         "huge.png": "draw smaller regions",
         "read-only.png": "read-only",
     }

@@ -14,7 +14,7 @@ from deepscribble.geometry import Warning
 from deepscribble.jobs.job import Job, Needs, file_state
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.pixels import read_pixels
-from deepscribble.jobs.plan import Part, plan_parts
+from deepscribble.jobs.plan import TINY, Part, plan_parts
 from deepscribble.stores import Content, Store, StoreImage
 
 ADVICE = "draw smaller regions on it (annotations of a class such as Region*)"
@@ -100,7 +100,9 @@ def _image_steps(
         reach = needs.reach_um / slide.mpp
         parts, notes = plan_parts(content, slide.whole(), reach)
         if not parts:
-            raise InvalidInput(image.name, "its regions and strokes lie outside of the image")
+            tiny = [note.message for note in notes if note.code == TINY]
+            reason = tiny[0] if tiny else "its regions and strokes lie outside of the image"
+            raise InvalidInput(image.name, reason)
         yield Begun(image, file, content, reach, (*content.warnings, *slide.warnings, *notes))
         for part in parts:
             try:
