@@ -9,7 +9,7 @@ from deepscribble.jobs.answering import Answering
 from deepscribble.jobs.job import Needs
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Leases
-from deepscribble.stores.omero import Credentials, open_omero, parse_address
+from deepscribble.stores.omero import Credentials, images, open_omero, parse_address
 
 
 @pytest.fixture
@@ -115,3 +115,25 @@ def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
     assert mended.state is State.WRITTEN
     assert len(omero.standin.rows("Polygon")) == 1
     assert not answering.look(image).asked
+
+
+def test_all_that_stands_on_an_image_counts_against_what_viewers_show(
+    store, omero, client, draw, monkeypatch
+):
+    monkeypatch.setattr(images, "MOST_RESULTS", 5)
+    image, *_ = store.images()
+    number = int(image.id.removeprefix("Image:"))
+    draw(number, 100)
+    draw(number, 20, "Vessel")
+    (report,) = annotate_noted(store, [image], client, Job())
+    assert (report.state, report.added) == (State.WRITTEN, 2)
+    # Its own results make room for those that replace them.
+    draw(number, 140, "Normal")
+    (report,) = annotate_noted(store, store.images()[:1], client, Job())
+    assert (report.updated, report.removed) == (1, 1)
+    assert "RESULTS_DROPPED" in [warning.code for warning in report.warnings]
+    draw(number, 20, "Vessel")
+    (report,) = annotate_noted(store, store.images()[:1], client, Job())
+    assert report.removed == 1
+    assert any("all 2 outlines were left out" in each.message for each in report.warnings)
+    assert not omero.standin.rows("Polygon")

@@ -65,11 +65,17 @@ def largest(
     sizes = [(-shape_of(result.polygon).area, at) for at, result in enumerate(results)]
     kept = sorted(at for _, at in sorted(sizes)[: max(most, 0)])
     dropped = sum(-size for size, _ in sorted(sizes)[max(most, 0) :])
+    share = dropped / sum(-size for size, _ in sizes)
     message = (
         f"{name}: of {len(results)} outlines the {len(results) - len(kept)} smallest, "
-        f"{dropped / sum(-size for size, _ in sizes):.2%} of their area, were left out, since no "
-        f"more than {most} are shown there; draw smaller regions"
+        f"{share:.2%} of their area, were left out, since no more than {most} are shown beside the "
+        "annotations that stay there; draw smaller regions"
     )
+    if most <= 0:
+        message = (
+            f"{name}: all {len(results)} outlines were left out, since viewers show no more "
+            "annotations than stay there already; delete some that are not needed"
+        )
     return [results[at] for at in kept], [Warning("RESULTS_DROPPED", message)]
 
 

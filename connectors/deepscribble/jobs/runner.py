@@ -198,6 +198,7 @@ class _Run:
         """What to change, within what the store shows."""
         content, due, most = work.begun.content, self._due(work), work.begun.image.most_results
         if most is not None:
+            most -= content.others
             most -= sum(1 for former in content.formers if former.stays or not due(former))
         wanted, notes = largest(work.results, most, work.begun.image.name)
         work.notes += notes

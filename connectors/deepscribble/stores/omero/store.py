@@ -96,6 +96,7 @@ class OmeroStore:
             ignored=found.ignored,
             warnings=(*found.warnings, *annotated_warning(records, view)),
             version=version_of(records, self.session.user),
+            others=len(records) - len(found.formers),
         )
 
     def check(self, image: StoreImage) -> None:
