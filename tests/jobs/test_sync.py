@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from deepscribble.errors import StoreUnavailable
+from deepscribble.errors import SessionEnded, StoreUnavailable
 from deepscribble.jobs import Job, State, exit_code, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
@@ -40,10 +40,11 @@ def job(omero, dataset, client, tmp_path):
     place = parse_address(address(omero, dataset[0]))
     who = Credentials(omero.user, omero.password)
 
-    def make(name="one", every=0.05, workers=2, mpp=None):
+    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0):
         def open_store():
-            connection = Connection(patience=5.0)
-            return open_omero(place, who, connection=connection, folder=tmp_path / name)
+            connection = Connection(patience=5.0, call_patience=silence)
+            by = Credentials(key=key) if key else who
+            return open_omero(place, by, connection=connection, folder=tmp_path / name)
 
         health = Health(tmp_path / f"{name}.json")
         return Sync(open_store, client, Job(mpp=mpp), Pace(every, workers), health, Metrics())
@@ -184,6 +185,19 @@ def test_a_class_that_nobody_knows_is_told_once_and_again_when_there_is_more(
     assert "2 " in again
 
 
+def test_the_end_of_a_session_that_was_joined_ends_the_job(omero, dataset, job):
+    sync = job(key=omero.session_key())
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(sync.run)
+        eventually(lambda: len(ours(omero)) == 2)
+        omero.standin.expire()
+        try:
+            with pytest.raises(SessionEnded, match="refuses the session key"):
+                ended.result(PATIENCE)
+        finally:
+            sync.stop()
+
+
 def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
     omero, dataset, job, monkeypatch, caplog, leases
 ):
@@ -228,6 +242,24 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
     omero.standin.kill()
     with pytest.raises(StoreUnavailable):
         job().once()
+
+
+def test_the_health_file_goes_on_and_says_what_is_waited_for(
+    omero, dataset, job, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("deepscribble.jobs.sync.BEAT_SECONDS", 0.1)
+    health = tmp_path / "one.json"
+    omero.standin.fault("IQuery.*", "hang", times=2)
+
+    def waits():
+        said = json.loads(health.read_text()) if health.exists() else {"status": ""}
+        # It was written anew a while after the server fell silent.
+        return said["status"] == "listing images" and said["seconds"] >= 1
+
+    with running(job(silence=3.0)):
+        eventually(waits)
+        eventually(lambda: len(ours(omero)) == 2)
+    assert json.loads(health.read_text())["status"] == "stopped"
 
 
 def test_what_fails_rests_until_more_is_drawn(omero, dataset, job, engine, draw):

@@ -16,7 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepscribble.client import Client
-from deepscribble.errors import DeepScribbleError, ServerUnavailable, StoreUnavailable
+from deepscribble.errors import (
+    DeepScribbleError,
+    ServerUnavailable,
+    SessionEnded,
+    StoreUnavailable,
+)
 from deepscribble.geometry import Warning
 from deepscribble.jobs.answering import Answering, NotedStore, busy
 from deepscribble.jobs.backoff import Backoff
@@ -30,7 +35,7 @@ from deepscribble.jobs.report import GOOD, ImageReport, State
 from deepscribble.stores import StoreImage
 
 BEAT_SECONDS = 5.0
-"""How often the health file is written, but for calls that the main thread waits for."""
+"""How often the health file is written, whatever the job waits for."""
 
 MOST_PAUSE_SECONDS = 300.0
 """The longest pause while a server is away."""
@@ -76,6 +81,7 @@ class _State:
     """What the job says of itself."""
 
     status: str = "starting"
+    since: float = field(default_factory=time.monotonic)
     rounds: int = 0
     images: int = 0
     problem: str = ""
@@ -89,6 +95,7 @@ class _State:
         with self.lock:
             return {
                 "status": self.status,
+                "seconds": round(now - self.since),
                 "rounds": self.rounds,
                 "images": self.images,
                 "problem": self.problem,
@@ -128,6 +135,7 @@ class Sync:
         self._failures: dict[str, _Failure] = {}
         self._warned: dict[str, tuple[Warning, ...]] = {}
         self._state = _State()
+        self._writing = threading.Lock()
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -146,8 +154,10 @@ class Sync:
         Raises:
             DeepScribbleError: a server is away, or refuses.
         """
-        with self._opened() as (store, journal):
-            return self._round(store, journal, is_last=True)
+        with self._beating(), self._opened() as (store, journal):
+            reports = self._round(store, journal, is_last=True)
+        self._note("stopped")
+        return reports
 
     def run(self) -> None:
         """Look at all images again and again, until `stop`.
@@ -156,12 +166,13 @@ class Sync:
 
         Raises:
             InvalidInput: the store refuses who logs in.
+            SessionEnded: the session that was joined by its key is over.
             NotFound: there is no such place in it.
             OutputRefused: another run keeps its journal in the same folder, or none can be kept.
         """
         backoff = Backoff(self._pace.every, max(self._pace.every, MOST_PAUSE_SECONDS))
         failures = 0
-        with ExitStack() as stack:
+        with self._beating(), ExitStack() as stack:
             opened = None
             while not self._stop.is_set():
                 begun = time.monotonic()
@@ -170,7 +181,8 @@ class Sync:
                     self._round(*opened)
                 except DeepScribbleError as error:
                     # What comes up later, such as a server that cannot answer, may pass.
-                    if not isinstance(error, AWAY) and not self._state.rounds:
+                    is_passing = isinstance(error, AWAY) or bool(self._state.rounds)
+                    if isinstance(error, SessionEnded) or not is_passing:
                         raise
                     failures += 1
                     pause = backoff.pause(failures)
@@ -181,13 +193,14 @@ class Sync:
                     failures = 0
                     pause = max(0.0, begun + self._pace.every - time.monotonic())
                     self._note("watching")
-                self._wait(pause)
+                self._stop.wait(pause)
         self._note("stopped")
         LOG.info("stopped")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[NotedStore, Journal]]:
         """The store, and the journal beside it, which no other run writes to."""
+        self._note("logging in")
         with self._open_store() as store, one_writer(store.folder):
             yield store, Journal(store.folder)
 
@@ -204,9 +217,11 @@ class Sync:
         Raises:
             StoreUnavailable, ServerUnavailable: it was not finished.
         """
-        self._note("working")
+        self._note("asking for the models")
         needs = Needs.of(self._client)
+        self._note("listing images")
         images = store.images()
+        self._note("working")
         self._forget(images)
         self.metrics.images.set(len(images))
         with self._state.lock:
@@ -234,7 +249,6 @@ class Sync:
                 while left and len(running) < self._pace.workers and error is None:
                     running.add(pool.submit(self._image, left.pop(), answering, is_last))
                 ended, running = wait(running, BEAT_SECONDS, FIRST_COMPLETED)
-                self._health.write(self._state.document())
                 for future in ended:
                     try:
                         report = future.result()
@@ -353,16 +367,33 @@ class Sync:
         messages = [warning.message for warning in report.warnings]
         _log(report.image, report.name, [*report.problems, *messages])
 
-    def _wait(self, seconds: float) -> None:
-        """Pause, and show that the job lives; `stop` ends it."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, BEAT_SECONDS)):
-            self._health.write(self._state.document())
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Show that the job lives while the block runs, also while a server keeps it waiting."""
+        is_done = threading.Event()
+
+        def beat() -> None:
+            while not is_done.wait(BEAT_SECONDS):
+                self._write()
+
+        thread = threading.Thread(target=beat, name="deepscribble-health", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()
 
     def _note(self, status: str, problem: str = "") -> None:
         with self._state.lock:
             self._state.status, self._state.problem = status, problem
-        self._health.write(self._state.document())
+            self._state.since = time.monotonic()
+        self._write()
+
+    def _write(self) -> None:
+        # What is older never comes last.
+        with self._writing:
+            self._health.write(self._state.document())
 
 
 def _log(image: str, name: str, texts: Sequence[str]) -> None:
