@@ -36,9 +36,6 @@ LOST = (
 )
 """What says that the session or the connection is gone, so that a new one may do."""
 
-DENIED = (Glacier2.PermissionDeniedException, omero.ExpiredCredentialException)
-"""What says that who logs in will not be let in later either."""
-
 FAILED = (omero.ServerError, Ice.UnknownException)
 """What a server says that got the call and did not do it."""
 

@@ -18,6 +18,7 @@ from omero.rtypes import rlong, rstring
 from deepscribble.errors import (
     DeepScribbleError,
     InvalidInput,
+    LoginRefused,
     OutputRefused,
     SessionEnded,
     StoreUnavailable,
@@ -25,7 +26,6 @@ from deepscribble.errors import (
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.credentials import Credentials
 from deepscribble.stores.omero.login import (
-    DENIED,
     FAILED,
     LOST,
     Connection,
@@ -264,7 +264,7 @@ class Session(AbstractContextManager["Session"]):
             except InvalidInput as error:
                 # A password may be right again later, as when the directory that checks it comes
                 # back; the key of a session that is over never is.
-                if self._credentials.key and isinstance(error.__cause__, DENIED):
+                if self._credentials.key and isinstance(error, LoginRefused):
                     self._refusal_for_good = str(error)
                     raise SessionEnded(self._refusal_for_good) from error
                 raise StoreUnavailable(str(error)) from error
