@@ -39,6 +39,9 @@ RENEWALS = 4
 MOST_SKEW = timedelta(minutes=10)
 """No two clocks that anybody looks after differ by more."""
 
+MOST_DIGITS = 10
+"""No number of a process has as many."""
+
 LOG = logging.getLogger(__name__)
 
 
@@ -248,13 +251,15 @@ def _remove(board: Board, note: Note) -> None:
 def _is_dead(process: str) -> bool:
     """Whether a process ran here and does no more; one of elsewhere may be at work."""
     number = process.rpartition(" ")[2]
-    if not number.isdecimal() or process != process_name(int(number)):
+    is_number = number.isdecimal() and len(number) < MOST_DIGITS
+    if not is_number or process != process_name(int(number)):
         return False
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return True
-    except (PermissionError, OverflowError):
+    except PermissionError:
+        # Another user's.
         return False
     return False
 
