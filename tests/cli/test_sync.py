@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from deepscribble.cli import app
-from deepscribble.cli.report import LOGIN_REFUSED
+from deepscribble.cli.report import LOGIN_REFUSED, reported
+from deepscribble.errors import SessionEnded
 from deepscribble.server.app import background
 
 SECRET = "hunter2-secret"
@@ -170,3 +172,10 @@ def test_the_key_of_a_session_will_do(omero_server):
     assert result.exit_code == 1
     assert "has no such Image" in result.stderr
     assert key not in result.output
+
+
+def test_a_session_that_is_over_has_the_code_of_a_refused_login(capsys):
+    with pytest.raises(typer.Exit) as caught, reported(as_json=False):
+        raise SessionEnded("host:4064: the OMERO server refuses the session key")
+    assert caught.value.exit_code == LOGIN_REFUSED
+    assert "refuses the session key" in capsys.readouterr().err
