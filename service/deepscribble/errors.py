@@ -2,7 +2,8 @@
 
 DeepScribbleError
 ├── InvalidInput        an argument, file or message is wrong; `field` names it
-│   └── MissingScale    no micrometres per pixel, and none was given
+│   ├── MissingScale    no micrometres per pixel, and none was given
+│   └── LoginRefused    the server does not let this user in
 ├── LimitExceeded       larger than a stated limit
 ├── Overloaded          too many requests at once; try again
 ├── NotFound            the thing named is not there
@@ -13,6 +14,7 @@ DeepScribbleError
 ├── OutputRefused       the result cannot be written where it was asked for
 │   └── StoreConflict   the annotations changed since they were read
 ├── StoreUnavailable    the OMERO server does not answer, or it went away
+│   └── SessionEnded    it does not let in any longer who was logged in; log in anew
 └── ServerUnavailable   no DeepScribble server answers, or it went away
 
 Each message says what was wrong, where, and what to do about it.
@@ -34,6 +36,10 @@ class InvalidInput(DeepScribbleError):
 
 class MissingScale(InvalidInput):
     """Micrometres per pixel are not known and were not given."""
+
+
+class LoginRefused(InvalidInput):
+    """A server does not know this user, or not by this password or key; asking again is no use."""
 
 
 class LimitExceeded(DeepScribbleError):
@@ -74,6 +80,10 @@ class StoreConflict(OutputRefused):
 
 class StoreUnavailable(DeepScribbleError):
     """The server that holds the images does not answer, or it went away; try again later."""
+
+
+class SessionEnded(StoreUnavailable):
+    """The session on the server that holds the images ended for good; log in anew."""
 
 
 class ServerUnavailable(DeepScribbleError):

@@ -100,6 +100,14 @@ def test_refine_sends_the_strokes_and_writes_their_ids(server: str, engine: Any)
     assert "Warning: cut" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["segment", "annotate"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_class_without_a_name_is_refused(command: str, name: str) -> None:
+    result = run(command, "tissue.png", "--class", name)
+    assert result.exit_code == 2
+    assert "give the name of a class" in result.stderr
+
+
 def test_classes_on_the_command_line_change_what_strokes_say(server: str, engine: Any) -> None:
     result = run("refine", "tissue.png", "strokes.geojson", "--mpp", 0.5, "--server", server,
                  "--foreground", "Gland", "--background", "Tum*")  # fmt: skip

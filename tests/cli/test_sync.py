@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from deepscribble.cli import app
+from deepscribble.cli.report import LOGIN_REFUSED, reported
+from deepscribble.errors import SessionEnded
 from deepscribble.server.app import background
 
 SECRET = "hunter2-secret"
@@ -43,6 +46,7 @@ def run(*words, command="annotate", env=None):
         ([DEAD, "--user", "ada"], "there is no terminal to ask"),
         ([DEAD, "--session"], "there is no terminal to ask"),
         ([DEAD, "--user", "ada", "--password-file", "not-there"], "cannot be read"),
+        ([DEAD, "--password-file", "not-there"], "say whose password"),
         ([DEAD, "--user", "ada", "--plane", "1"], "is not Z,T"),
         ([DEAD, "--user", "ada", "--color", "red=Tumor"], "is not #RRGGBB=CLASS"),
         ([DEAD, "--user", "ada", "--certificates", "not-there.pem"], "is no file"),
@@ -136,11 +140,29 @@ def test_sync_ends_with_a_sentence_where_there_is_nothing_to_watch(biopsy, serve
     assert "has no such Dataset" in result.stderr
 
 
-def test_a_wrong_password_is_a_sentence(omero_server):
+@pytest.mark.parametrize("command", ["annotate", "sync"])
+def test_a_wrong_password_is_a_sentence_and_a_code_of_its_own(omero_server, server, command):
     place = f"omero://{omero_server.host}:{omero_server.port}/Image:1"
-    result = run(place, "--user", omero_server.user, env={"OMERO_PASSWORD": SECRET})
-    assert result.exit_code == 1
+    words = [place, "--user", omero_server.user, "--server", server]
+    result = run(*words, command=command, env={"OMERO_PASSWORD": SECRET})
+    assert result.exit_code == LOGIN_REFUSED
     assert "its name or password is wrong" in result.stderr
+
+
+def test_a_password_file_is_of_nobody_but_who_is_named(omero_server, server, tmp_path):
+    pytest.importorskip("omero")
+    host = f"omero://{omero_server.host}:{omero_server.port}"
+    kept = tmp_path / ".omero"
+    kept.write_text(f"omero.user={omero_server.user}\nomero.pass={omero_server.password}\n")
+    kept.chmod(0o600)
+    (tmp_path / "pw").write_text(f"{SECRET}\n")
+    words = [f"{host}/Image:999999", "--server", server, "--password-file", str(tmp_path / "pw")]
+    result = run(*words)
+    assert result.exit_code == 1
+    assert "say whose password" in result.stderr
+    # With the user named, the password of the file counts, not the one in ~/.omero.
+    result = run(*words, env={"OMERO_USER": omero_server.user})
+    assert result.exit_code == LOGIN_REFUSED
 
 
 def test_the_key_of_a_session_will_do(omero_server):
@@ -150,3 +172,10 @@ def test_the_key_of_a_session_will_do(omero_server):
     assert result.exit_code == 1
     assert "has no such Image" in result.stderr
     assert key not in result.output
+
+
+def test_a_session_that_is_over_has_the_code_of_a_refused_login(capsys):
+    with pytest.raises(typer.Exit) as caught, reported(as_json=False):
+        raise SessionEnded("host:4064: the OMERO server refuses the session key")
+    assert caught.value.exit_code == LOGIN_REFUSED
+    assert "refuses the session key" in capsys.readouterr().err

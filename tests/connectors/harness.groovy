@@ -51,6 +51,7 @@ class Harness {
         QP.opened = new ImageData(server)
         threads.clear()
         Dialogs.ERRORS.clear()
+        Dialogs.NOTES.clear()
         hierarchy().addListener({ threads.add(Thread.currentThread().name) } as PathObjectHierarchyListener)
         if (command.get('window').asBoolean) {
             QuPathGUI.open(QP.opened)
@@ -68,6 +69,13 @@ class Harness {
 
     void remove(JsonObject command) {
         hierarchy().removeObject(find(command), true)
+    }
+
+    /** As the Image tab does it. */
+    void calibrate(JsonObject command) {
+        double mpp = command.get('mpp').asDouble
+        QP.opened.updateServerMetadata(new ImageServerMetadata.Builder(QP.opened.serverMetadata)
+            .pixelSizeMicrons(mpp, mpp).build())
     }
 
     void lock(JsonObject command) {
@@ -106,6 +114,16 @@ class Harness {
         QuPathGUI.instance.undoRedoManager.redoOnce()
     }
 
+    /** Undo when the next answer waits for the window's thread, before that can show it. */
+    void undoBeforeAnswer(JsonObject command) {
+        Platform.runLater {
+            while (!live().any { it.stackTrace*.className.contains('deepscribble.Gui') }) {
+                Thread.sleep(5)
+            }
+            undo()
+        }
+    }
+
     /**
      * An object as QuPath exports it, but for the corners of a plain polygon: they are those that
      * QuPath holds and draws, since what its export derives from them (0.6.0) may lack a lobe that
@@ -126,6 +144,7 @@ class Harness {
         return [
             objects: hierarchy().getAllObjects(false).collect { feature(it) },
             dialogs: Dialogs.ERRORS,
+            notes: Dialogs.NOTES,
             hidden: QuPathGUI.instance?.hidden*.toString(),
             threads: threads,
             live: live().size(),

@@ -6,6 +6,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,14 @@ import cv2
 import numpy as np
 import pytest
 import shapely
+import tifffile
 
 from deepscribble.client import Client
-from deepscribble.geometry import Region
+from deepscribble.geometry import Outline, Polygon, Region
+from deepscribble.jobs.plan import Part
+from deepscribble.jobs.results import to_results
 from deepscribble.server import Faces, background_faces
+from deepscribble.stores import to_feature
 
 pytestmark = pytest.mark.qupath
 
@@ -346,6 +351,99 @@ def test_an_outline_follows_strokes_that_are_taken_away(live: Desk) -> None:
     live.core.wait(lambda: set(live.core.outline()) == set(before), "the outline as it was")
 
 
+def test_undoing_just_before_an_answer_shows_leaves_it_out(live: Desk) -> None:
+    live.draw(first := tumor())
+    before = live.core.answered(first["id"])
+    live.relay.gate.clear()
+    asked = live.relay.requests().count("POST /v1/refine")
+    live.draw(second := not_tumor())
+    live.core.wait(lambda: live.relay.requests().count("POST /v1/refine") > asked, "a request")
+    live.core("undoBeforeAnswer")
+    live.relay.gate.set()
+    live.core.wait(lambda: second["id"] not in live.core.features(), "undone")
+    live.draw(third := drawn("Point", [30, 150]))
+    live.core.answered(first["id"], third["id"])
+    live.core("undo")
+    live.core.wait(lambda: set(live.core.outline()) == set(before), "the outline as it was")
+
+
+def test_what_is_annotated_is_refined_as_a_whole(
+    at_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    desk = at_desk(painted(tmp_path / "long.png", 1800, 96))
+    region = Region(0, 0, 1800, 96, 1.0)
+    long = Polygon(np.array([[9, 9], [1790, 9], [1790, 90], [9, 90]], float), (), 144261.0, 0.9)
+    outline = Outline((long,), "", (), {})
+    part = Part("whole image", region, shapely.box(0, 0, 1800, 96), ())
+    stored = [to_feature(it) for it in to_results(part, outline, "Tumor", 64.0, datetime.now(UTC))]
+    assert len(stored) == 1
+    desk.draw(*stored)
+    desk.run("RefineLive")
+    desk.draw(stroke := drawn("LineString", [[200, 20], [210, 80]], "Stroma"))
+    desk.core.answered(stroke["id"])
+
+    assert desk.obeys(stroke)
+    after = desk.core.outline()
+    assert stored[0]["id"] not in after, "it reached beyond the square around the stroke"
+    places = [it["properties"]["metadata"] for it in after.values()]
+    assert {it["deepscribble.region"] for it in places} == {"0,0,1800,96,0,0"}
+    assert not any("deepscribble.part" in it for it in places)
+    assert desk.core.mask().bounds[2] > 1100
+
+
+def test_a_stroke_that_a_result_stands_in_the_way_of_is_told(live: Desk) -> None:
+    def notes() -> list[str]:
+        return [it for it in live.core.state()["notes"] if "stays as it is" in it]
+
+    live.draw(box(60, 30, 150, 120, name="DeepScribble", isLocked=True, metadata={"by": "hand"}))
+    live.draw(first := drawn("Point", [200, 150]))
+    live.core.answered(first["id"])
+    assert notes() == []
+    live.draw(second := drawn("LineString", [[85, 60], [95, 80]], "Stroma"))
+    live.core.wait(notes, "a note")
+    assert not live.obeys(second)
+    live.draw(third := drawn("LineString", [[86, 60], [96, 80]], "Stroma"))
+    live.core.wait(lambda: len(notes()) == 2, "a note for each stroke")
+    assert not live.obeys(third)
+
+
+def test_what_the_server_warns_of_is_told_once(at_desk: Callable[..., Desk]) -> None:
+    def notes() -> list[str]:
+        return [it for it in desk.core.state()["notes"] if "meets older strokes" in it]
+
+    desk = at_desk()
+    desk.core("view", bounds=[0, 0, WIDTH, HEIGHT])
+    desk.draw(first := tumor(), second := drawn("LineString", [[85, 40], [95, 90]], "Stroma"))
+    desk.run("Segment")
+    assert len(notes()) == 1
+    desk.run("RefineLive")
+    ids = [first["id"], second["id"]]
+    for stroke in (not_tumor(), drawn("Point", [40, 160])):
+        desk.draw(stroke)
+        ids.append(stroke["id"])
+        desk.core.answered(*ids)
+    desk.core.wait(lambda: len(notes()) == 2, "a note")
+
+
+def test_results_on_another_plane_keep_their_measurements(
+    at_desk: Callable[..., Desk], tmp_path: Path
+) -> None:
+    plain = cv2.imread(str(painted(tmp_path / "plain.png", WIDTH, HEIGHT)))
+    stack = tmp_path / "stack.tif"
+    tifffile.imwrite(stack, np.stack([255 - plain, plain]), imagej=True, metadata={"axes": "ZYXS"})
+    desk = at_desk(stack, window=False)
+    region = box(40, 30, 200, 180, None)
+    region["geometry"]["plane"] = {"c": -1, "z": 1, "t": 0}
+    desk.draw(region)
+    desk.core("select", id=region["id"])
+    desk.run("Segment")
+    outline = desk.core.outline()
+    assert outline
+    for feature in outline.values():
+        assert feature["geometry"]["plane"]["z"] == 1
+        assert set(feature["properties"]["measurements"]) == {"Area µm^2", "Mean probability"}
+
+
 def test_strokes_can_be_put_away(at_desk: Callable[..., Desk]) -> None:
     desk = at_desk(hideStrokes="true")
     desk.run("RefineLive")
@@ -436,16 +534,25 @@ def closed_port() -> int:
 
 
 @pytest.fixture
-def stranger() -> Iterator[Callable[[int], str]]:
-    """Another program's HTTP server, which answers everything with one status."""
+def stranger() -> Iterator[Callable[..., str]]:
+    """Another program's HTTP server, which answers everything with one status and one body."""
     servers = []
 
-    def serve(status: int) -> str:
+    def serve(status: int, body: bytes = b"<html>Hello</html>") -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(b"<html>Hello</html>")
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def do_PUT(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -471,9 +578,10 @@ def stranger() -> Iterator[Callable[[int], str]]:
         (lambda faces, stranger: "not an address", "is no address"),
         (lambda faces, stranger: stranger(404), "another program"),
         (lambda faces, stranger: stranger(200), "another program"),
+        (lambda faces, stranger: stranger(200, b"{}"), "another program"),
         (lambda faces, stranger: stranger(401), "token"),
     ],
-    ids=["down", "grpc", "https", "host", "nonsense", "404", "200", "401"],
+    ids=["down", "grpc", "https", "host", "nonsense", "404", "200", "json", "401"],
 )
 def test_a_server_that_cannot_be_used_is_told_with_what_helps(
     at_desk: Callable[..., Desk], faces: Faces, stranger: Any, server: Any, says: str
@@ -493,8 +601,9 @@ def test_a_server_that_cannot_be_used_is_told_with_what_helps(
         ({"guideModel": "'guide-moon'"}, 1.0, "It has: guide-tumor"),
         ({"notTumor": "['Tumor']"}, 1.0, "as tumor and as not tumor"),
         ({}, 0.001, "0.01"),
+        ({"tumor": "null"}, 1.0, "did not expect: java.lang.NullPointerException"),
     ],
-    ids=["uncalibrated", "model", "classes", "scale"],
+    ids=["uncalibrated", "model", "classes", "scale", "unforeseen"],
 )
 def test_what_stands_in_the_way_is_one_dialog(
     at_desk: Callable[..., Desk], settings: dict[str, str], mpp: float | None, says: str
@@ -506,6 +615,60 @@ def test_what_stands_in_the_way_is_one_dialog(
     assert len(dialogs) == 1
     assert says in dialogs[0]
     assert desk.core.outline() == {}
+
+
+def test_another_program_in_place_of_the_server_is_one_dialog_and_no_end(
+    live: Desk, stranger: Any
+) -> None:
+    live.draw(first := tumor())
+    live.core.answered(first["id"])
+    target, live.relay.target = live.relay.target, stranger(200, b"{}").removeprefix("http://")
+    live.relay.cut()
+    live.draw(second := not_tumor())
+    dialogs = live.core.wait(lambda: live.core.state()["dialogs"], "a dialog")
+    assert "another program" in dialogs[0]
+    live.relay.target = target
+    live.draw(third := drawn("Point", [40, 160]))
+    live.core.answered(first["id"], second["id"], third["id"])
+    assert live.core.state()["dialogs"] == dialogs
+
+
+def test_an_image_that_is_unreadable_is_one_dialog_and_no_end(
+    live: Desk, image: Path, tmp_path: Path
+) -> None:
+    def turn_to(path: Path, **more: Any) -> None:
+        live.core("open", path=str(path), window=True, beside=True, **more)
+        live.core.wait(lambda: live.core.state()["listeners"], "the next image")
+
+    turn_to(painted(tmp_path / "unknown.png", 200, 150))
+    dialogs = live.core.wait(lambda: live.core.state()["dialogs"], "a dialog")
+    assert "µm per pixel" in dialogs[0]
+    live.core("calibrate", mpp=1.0)
+    live.draw(first := drawn("Point", [100, 100]))
+    live.core.answered(first["id"])
+    assert live.core.state()["dialogs"] == dialogs
+    turn_to(image, mpp=1.0)
+
+
+def test_live_begins_when_the_pixel_size_is_given_and_follows_a_corrected_one(
+    at_desk: Callable[..., Desk],
+) -> None:
+    desk = at_desk(mpp=None)
+    desk.run("RefineLive")
+    dialogs = desk.core.state()["dialogs"]
+    assert len(dialogs) == 1
+    assert "µm per pixel" in dialogs[0]
+    desk.draw(first := tumor())
+    desk.core("calibrate", mpp=1.0)
+    desk.core.answered(first["id"])
+    before = len(desk.relay.sent)
+
+    desk.core("calibrate", mpp=0.5)
+    desk.draw(second := not_tumor())
+    desk.core.answered(first["id"], second["id"])
+    assert b'"mpp":0.5' in desk.relay.sent[before:]
+    assert b'"mpp":1.0' not in desk.relay.sent[before:]
+    assert desk.core.state()["dialogs"] == dialogs
 
 
 def test_without_a_window_trouble_fails_the_script(at_desk: Callable[..., Desk]) -> None:

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from deepscribble.cli import app
+from deepscribble.cli.report import LOGIN_REFUSED
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNIT = DEPLOY / "deepscribble-sync.service"
@@ -38,15 +39,36 @@ def test_the_command_line_is_one(arguments):
     assert context.params["health"].name == "health.json"
 
 
+def test_a_refused_login_is_not_tried_for_ever():
+    unit, compose = UNIT.read_text(), (DEPLOY / "compose.yaml").read_text()
+    assert f"\nRestartPreventExitStatus={LOGIN_REFUSED}\n" in unit
+    assert re.search(r"^StartLimitBurst=\d+$", unit.split("[Service]")[0], re.MULTILINE)
+    assert "    restart: on-failure:" in compose.split("  sync:\n")[1]
+
+
+def test_two_jobs_under_systemd_share_no_folder_and_no_port():
+    settings = dict(
+        line.split("=", 1)
+        for line in UNIT.read_text().replace("\\\n", " ").splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+    for name in ("RuntimeDirectory", "StateDirectory"):
+        assert settings[name] == "%N"
+    assert settings["EnvironmentFile"] == "/etc/deepscribble/%N.env"
+    assert "XDG_STATE_HOME=%S/%N" in settings["Environment"]
+    assert "--metrics ${METRICS} --health %t/%N/" in settings["ExecStart"]
+
+
 def test_no_recipe_holds_a_password():
     for path in (UNIT, DEPLOY / "compose.yaml", DEPLOY / "Dockerfile"):
         assert not re.search(r"OMERO_PASSWORD|--password[ =]", path.read_text())
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
-def test_systemd_reads_the_unit(tmp_path):
+@pytest.mark.parametrize("name", [UNIT.name, UNIT.name.replace(".", "@lung.")])
+def test_systemd_reads_the_unit(tmp_path, name):
     # The command itself is not installed where a unit would look for it.
-    unit = tmp_path / UNIT.name
+    unit = tmp_path / name
     unit.write_text(UNIT.read_text().replace("/opt/deepscribble/bin/deepscribble", "/bin/true"))
     found = subprocess.run(
         ["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False

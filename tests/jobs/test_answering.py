@@ -9,7 +9,7 @@ from deepscribble.jobs.answering import Answering
 from deepscribble.jobs.job import Needs
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Leases
-from deepscribble.stores.omero import Credentials, open_omero, parse_address
+from deepscribble.stores.omero import Credentials, images, open_omero, parse_address
 
 
 @pytest.fixture
@@ -80,7 +80,9 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
 
     def due(job, image=image):
         needs = Needs.of(client)
-        return Answering(store, client, job, needs, Journal(tmp_path), Leases("a")).due(image)
+        return (
+            Answering(store, client, job, needs, Journal(tmp_path), Leases("a")).look(image).asked
+        )
 
     assert due(Job())
     assert not due(Job(), blank)
@@ -89,3 +91,49 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
     assert due(Job(class_name="Necrosis"))
     draw(int(image.id.removeprefix("Image:")), 90, "Normal")
     assert due(Job())
+
+
+def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
+    store, omero, client, tmp_path
+):
+    image = store.images()[0]
+    job, needs = Job(), Needs.of(client)
+    answering = Answering(store, client, job, needs, Journal(tmp_path), Leases("a"))
+    # The first two saves are of the lease's note.
+    omero.standin.fault("IUpdate.saveAndReturnArray", "cut-hold", after=2)
+    report = answering.answer(image, answering.look(image).asked)
+    assert report is not None
+    assert report.state is State.FAILED
+    again = answering.answer(image, answering.look(image).asked)
+    assert again is not None
+    assert again.state is State.WRITTEN
+    assert not answering.look(image).asked
+    omero.standin.go_on()
+    assert len(omero.standin.rows("Polygon")) == 2
+    mended = answering.answer(image, answering.look(image).asked)
+    assert mended is not None
+    assert mended.state is State.WRITTEN
+    assert len(omero.standin.rows("Polygon")) == 1
+    assert not answering.look(image).asked
+
+
+def test_all_that_stands_on_an_image_counts_against_what_viewers_show(
+    store, omero, client, draw, monkeypatch
+):
+    monkeypatch.setattr(images, "MOST_RESULTS", 5)
+    image, *_ = store.images()
+    number = int(image.id.removeprefix("Image:"))
+    draw(number, 100)
+    draw(number, 20, "Vessel")
+    (report,) = annotate_noted(store, [image], client, Job())
+    assert (report.state, report.added) == (State.WRITTEN, 2)
+    # Its own results make room for those that replace them.
+    draw(number, 140, "Normal")
+    (report,) = annotate_noted(store, store.images()[:1], client, Job())
+    assert (report.updated, report.removed) == (1, 1)
+    assert "RESULTS_DROPPED" in [warning.code for warning in report.warnings]
+    draw(number, 20, "Vessel")
+    (report,) = annotate_noted(store, store.images()[:1], client, Job())
+    assert report.removed == 1
+    assert any("all 2 outlines were left out" in each.message for each in report.warnings)
+    assert not omero.standin.rows("Polygon")

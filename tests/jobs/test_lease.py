@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from deepscribble.errors import OutputRefused, StoreConflict, StoreUnavailable
-from deepscribble.jobs.lease import BEAT, END, MOST_SKEW, Leases
+from deepscribble.jobs.lease import BEAT, END, MOST_SKEW, PROCESS, Leases, process_name
 
 TERM = 100.0
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -186,3 +189,32 @@ def test_a_store_that_is_away_does_not_end_the_work(board, time, caplog):
         board.before_read = away
     assert "will end by itself" in caplog.text
     assert len(board.notes) == 1
+
+
+@pytest.fixture
+def gone():
+    """The name of a process of this machine that ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process_name(process.pid) or pytest.skip("this machine does not name its processes")
+
+
+def test_the_lease_of_a_process_of_this_machine_that_ended_is_over_at_once(board, time, gone):
+    board.add(time.leases("dead").values() | {PROCESS: gone})
+    assert time.leases("b").take(board) is not None
+    assert [values["holder"] for _, values in board.notes.values()] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["elsewhere {}", "{} x", "{}" + 9999 * "9"],
+    ids=["another machine", "no number", "large"],
+)
+def test_what_is_no_process_of_this_machine_may_be_at_work(board, time, gone, name):
+    board.add(time.leases("a").values() | {PROCESS: name.format(gone)})
+    assert time.leases("b").take(board) is None
+
+
+def test_a_process_that_runs_is_at_work(board, time):
+    board.add(time.leases("a").values() | {PROCESS: process_name(os.getppid())})
+    assert time.leases("b").take(board) is None

@@ -74,6 +74,12 @@ def test_regions_beyond_the_image_are_clipped_or_nothing() -> None:
     assert warnings == ["REGION_CLIPPED", "REGION_CLIPPED"]
 
 
+def test_a_region_smaller_than_a_pixel_is_told() -> None:
+    ((part,), warnings) = plan(areas=(shapely.box(5, 5, 5.5, 6), shapely.box(5, 5, 9, 9)))
+    assert part.region == Region(5, 5, 4, 4, 0.5)
+    assert "REGION_TINY" in warnings
+
+
 def test_boxes_around_strokes_hold_their_reach_and_merge_where_they_meet() -> None:
     parts, warnings = plan(stroke(700, 600), stroke(150, 150), stroke(260, 150), reach=60)
     assert [len(part.strokes) for part in parts] == [2, 1]

@@ -41,7 +41,7 @@ def test_each_names_the_strokes_within_reach_and_its_origin() -> None:
     first, second = results(BOX, near, far, strokes=strokes)
     assert first.metadata["deepscribble.strokes"] == "in,near"
     assert second.metadata["deepscribble.strokes"] == ""
-    assert first.metadata["deepscribble.region"] == "100,100,400,400"
+    assert first.metadata["deepscribble.part"] == "100,100,400,400"
     assert first.metadata["deepscribble.model.m"] == "sha256:aa"
     assert first.polygon is near
 
@@ -77,4 +77,6 @@ def test_the_smallest_are_left_out_where_a_store_shows_only_so_many() -> None:
     assert "of 4 outlines the 2 smallest, 23.81% of their area" in notes[0].message
     assert largest(found, 4, "a.svs") == (found, [])
     assert largest(found, None, "a.svs") == (found, [])
-    assert largest(found, -1, "a.svs")[0] == []
+    none, notes = largest(found, -1, "a.svs")
+    assert none == []
+    assert "all 4 outlines were left out" in notes[0].message

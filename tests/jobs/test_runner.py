@@ -70,7 +70,7 @@ def test_strokes_become_outlines_beside_them(
     assert metadata["deepscribble.strokes"] == "s100,s300,n120"
     assert metadata["deepscribble.model.refine"] == "sha256:00"
     assert ours[0]["properties"]["classification"]["name"] == "Tumor"
-    assert read(around)[1][0]["properties"]["metadata"]["deepscribble.region"] == "50,50,200,200"
+    assert read(around)[1][0]["properties"]["metadata"]["deepscribble.part"] == "50,50,200,200"
     assert read(bare)[1][0]["geometry"]["coordinates"][0][2] == [400, 300]
 
 
@@ -137,7 +137,10 @@ def test_results_of_another_class_or_place_are_left_there(
     first, second = read(path)[1]
     foreign = json.loads(json.dumps(second))
     foreign["id"] = "of a script in QuPath"
-    del foreign["properties"]["metadata"]["deepscribble.region"]
+    metadata = foreign["properties"]["metadata"]
+    del metadata["deepscribble.part"]
+    # So the scripts mark the area that they answered: x, y, width, height, z, t.
+    metadata["deepscribble.region"] = "200,0,60,60,0,0"
     path.write_text(json.dumps({"features": [region(0, 0, 60, 60), first, second, foreign]}))
     # The second region is gone, and what annotate made for it; the script's result is not.
     (report,) = run(tmp_path, client).values()
@@ -219,6 +222,7 @@ def test_bad_images_are_reported_and_stop_no_other(
     (tmp_path / "broken.png").write_bytes((tmp_path / "a.png").read_bytes()[:500])
     (tmp_path / "empty.svs").touch()
     add("elsewhere.png", region(500, 500, 600, 600))
+    add("tiny.png", region(50, 50, 50.5, 50.5))
     add("huge.png", size=(1000, 1000))
     add("read-only.png", stroke(100, 100)).chmod(0o444)
     before = trace(tmp_path)
@@ -229,6 +233,7 @@ def test_bad_images_are_reported_and_stop_no_other(
         "broken.png": "broken.png",
         "empty.svs": "empty.svs",
         "elsewhere.png": "lie outside of the image",
+        "tiny.png": "is smaller than a pixel",
         "huge.png": "draw smaller regions",
         "read-only.png": "read-only",
     }
@@ -291,6 +296,66 @@ def test_a_file_that_changes_meanwhile_is_a_conflict(
     assert path.read_text() == drawn
     assert reports["b.png"].state is State.WRITTEN
     assert run(tmp_path, client)["a.png"].state is State.WRITTEN
+
+
+def test_an_image_that_is_replaced_or_vanishes_meanwhile_stops_no_other(
+    tmp_path: Path, client: Client, engine: Any, add: Add, stroke: Drawn
+) -> None:
+    for name in ("replaced.png", "then.png", "z.png"):
+        add(name, stroke(100, 100))
+    store = open_folder(tmp_path)
+    images = store.images()
+    (tmp_path / "then.png").unlink()
+    engine.gate.clear()
+    reports: dict[str, ImageReport] = {}
+
+    def work() -> None:
+        for report in annotate(store, images, client, Job(mpp=0.5)):
+            reports[report.name] = report
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while not engine.calls:
+        thread.join(0.01)
+    Image.new("RGB", (500, 300)).save(tmp_path / "replaced.png")
+    engine.gate.set()
+    thread.join()
+    assert reports["then.png"].state is State.FAILED
+    assert "then.png: the image cannot be read (No such file" in reports["then.png"].problems[0]
+    assert reports["z.png"].state is State.WRITTEN
+    # Its outline is that of the former file, so it is done again.
+    asked = len(engine.calls)
+    run(tmp_path, client)
+    assert len(engine.calls) == asked + 1
+
+
+def test_an_image_that_vanishes_during_its_outline_ends_only_itself(
+    tmp_path: Path, client: Client, engine: Any, add: Add, stroke: Drawn
+) -> None:
+    add("a.png", stroke(100, 100))
+    add("b.png", stroke(100, 100))
+    engine.gate.clear()
+    reports: dict[str, ImageReport] = {}
+    thread = threading.Thread(target=lambda: reports.update(run(tmp_path, client)))
+    thread.start()
+    while not engine.calls:
+        thread.join(0.01)
+    (tmp_path / "a.png").unlink()
+    engine.gate.set()
+    thread.join()
+    # All of its pixels were read.
+    assert [report.state for report in reports.values()] == [State.WRITTEN] * 2
+
+
+def test_a_file_that_is_read_only_leaves_no_change_in_the_journal(
+    tmp_path: Path, client: Client, add: Add, stroke: Drawn
+) -> None:
+    add("a.png", stroke(100, 100)).chmod(0o444)
+    for _ in range(2):
+        (report,) = run(tmp_path, client).values()
+        assert report.state is State.FAILED
+        assert "read-only" in report.problems[0]
+    assert not Journal(tmp_path).path.exists()
 
 
 def test_a_server_that_goes_away_ends_the_run_and_the_next_goes_on(

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from deepscribble.errors import StoreUnavailable
-from deepscribble.jobs import Job, State, runner
+from deepscribble.errors import SessionEnded, StoreUnavailable
+from deepscribble.jobs import Job, State, exit_code, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
@@ -40,10 +40,11 @@ def job(omero, dataset, client, tmp_path):
     place = parse_address(address(omero, dataset[0]))
     who = Credentials(omero.user, omero.password)
 
-    def make(name="one", every=0.05, workers=2, mpp=None):
+    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0):
         def open_store():
-            connection = Connection(patience=5.0)
-            return open_omero(place, who, connection=connection, folder=tmp_path / name)
+            connection = Connection(patience=5.0, call_patience=silence)
+            by = Credentials(key=key) if key else who
+            return open_omero(place, by, connection=connection, folder=tmp_path / name)
 
         health = Health(tmp_path / f"{name}.json")
         return Sync(open_store, client, Job(mpp=mpp), Pace(every, workers), health, Metrics())
@@ -112,7 +113,8 @@ def test_two_jobs_at_once_leave_one_set(omero, dataset, job, draw, leases):
         with ThreadPoolExecutor(2) as pool:
             ends = [pool.submit(job(name, workers=3).once) for name in ("one", "two")]
             reports = [report for end in ends for report in end.result(PATIENCE)]
-        assert all(report.state in (State.WRITTEN, State.UNCHANGED) for report in reports)
+        states = {report.state for report in reports}
+        assert states <= {State.WRITTEN, State.UNCHANGED, State.CONFLICT}
         # Both may have withdrawn from an image; the next look answers it.
         job().once()
         assert not leases()
@@ -127,7 +129,16 @@ def test_an_image_that_another_job_holds_is_left_to_it(omero, dataset, job, tmp_
     with open_omero(place, Credentials("ds-bob", omero.people["ds-bob"]), folder=tmp_path) as store:
         (image,) = store.images()
         lease = Leases("bob's").take(store.notes(image, NAMESPACE))
-        assert [report.image for report in job().once()] == [f"Image:{images[1]}"]
+        reports = job().once()
+        # With one look only, what was left is told.
+        assert {report.image: report.state for report in reports} == {
+            f"Image:{images[0]}": State.CONFLICT,
+            f"Image:{images[1]}": State.WRITTEN,
+        }
+        assert exit_code(reports) == 3
+        reports = job().once()
+        assert [report.state for report in reports] == [State.CONFLICT]
+        assert exit_code(reports) == 1
         lease.renew()
         lease.release()
     assert [report.image for report in job().once()] == [f"Image:{images[0]}"]
@@ -142,9 +153,49 @@ def test_the_lease_of_a_job_that_died_ends(omero, dataset, job, tmp_path, leases
         (image,) = store.images()
         assert Leases("dead", seconds=0.5).take(store.notes(image, NAMESPACE)) is not None
     sync = job()
-    assert [report.image for report in sync.once()] == [f"Image:{images[1]}"]
-    eventually(lambda: [report.image for report in sync.once()] == [f"Image:{images[0]}"])
+    assert {report.state for report in sync.once()} == {State.CONFLICT, State.WRITTEN}
+    eventually(lambda: [report.state for report in sync.once()] == [State.WRITTEN])
     assert not leases()
+
+
+def test_a_class_that_nobody_knows_is_told_once_and_again_when_there_is_more(
+    omero, dataset, job, draw, caplog
+):
+    _, images = dataset
+    draw(images[0], 100, "tumor")
+    draw(images[2], 60, "Tumour")
+
+    def told():
+        texts = [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        return [text for text in texts if "not taken for strokes" in text]
+
+    sync = job()
+    sync.once()
+    first = told()
+    assert len(first) == 2
+    assert "tumor" in first[0] + first[1]
+    assert f"Image:{images[2]}" in first[0] + first[1]
+    sync.once()
+    assert not told()
+    draw(images[2], 90, "Tumour")
+    assert sync.once() == []
+    (again,) = told()
+    assert again.startswith(f"Image:{images[2]} ")
+    assert "2 " in again
+
+
+def test_the_end_of_a_session_that_was_joined_ends_the_job(omero, dataset, job):
+    sync = job(key=omero.session_key())
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(sync.run)
+        eventually(lambda: len(ours(omero)) == 2)
+        omero.standin.expire()
+        try:
+            with pytest.raises(SessionEnded, match="refuses the session key"):
+                ended.result(PATIENCE)
+        finally:
+            sync.stop()
 
 
 def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
@@ -191,6 +242,24 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
     omero.standin.kill()
     with pytest.raises(StoreUnavailable):
         job().once()
+
+
+def test_the_health_file_goes_on_and_says_what_is_waited_for(
+    omero, dataset, job, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("deepscribble.jobs.sync.BEAT_SECONDS", 0.1)
+    health = tmp_path / "one.json"
+    omero.standin.fault("IQuery.*", "hang", times=2)
+
+    def waits():
+        said = json.loads(health.read_text()) if health.exists() else {"status": ""}
+        # It was written anew a while after the server fell silent.
+        return said["status"] == "listing images" and said["seconds"] >= 1
+
+    with running(job(silence=3.0)):
+        eventually(waits)
+        eventually(lambda: len(ours(omero)) == 2)
+    assert json.loads(health.read_text())["status"] == "stopped"
 
 
 def test_what_fails_rests_until_more_is_drawn(omero, dataset, job, engine, draw):

@@ -57,6 +57,20 @@ def test_a_spoiled_save_is_whole_or_absent(own_omero_server, kind, error, kept):
     assert stored(own_omero_server) == kept + 1
 
 
+def test_a_save_that_is_held_is_done_when_it_is_told_to(own_omero_server):
+    standin = own_omero_server.standin
+    image = own_omero_server.image(BLANK)
+    with own_omero_server.gateway() as connection:
+        standin.fault("IUpdate.saveAndReturnArray", "cut-hold")
+        with pytest.raises(Ice.ConnectionLostException):
+            save(connection, image)
+    assert stored(own_omero_server) == 0
+    standin.go_on()
+    assert stored(own_omero_server) == 1
+    standin.go_on()
+    assert stored(own_omero_server) == 1
+
+
 def test_faults_wait_for_their_call_and_match_by_pattern(own_omero_server):
     standin = own_omero_server.standin
     image = own_omero_server.image(BLANK)

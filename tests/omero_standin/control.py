@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import omero
 
 from omero_standin.buffers import pyramid, read_levels
 from omero_standin.faults import Fault
@@ -62,6 +65,7 @@ class Orders:
             server.world.empty()
         server.own.clear()
         server.hung.clear()
+        server.held.clear()
         server.faults.forget_calls()
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
@@ -85,6 +89,13 @@ class Orders:
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         self.server.faults.clear()
+
+    def go_on(self) -> None:
+        """Do what "cut-hold" held."""
+        while self.server.held:
+            # Nobody is told that it failed.
+            with suppress(omero.ServerError):
+                self.server.held.pop(0)()
 
     def calls(self) -> dict[str, int]:
         """How often each operation was called."""

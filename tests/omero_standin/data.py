@@ -219,6 +219,10 @@ class Admin(Servant, omero.api.IAdmin):
             permissions = str(made.details.permissions)
             return self.server.people.add_group(_admin(call), made.name.val, permissions)
 
+    def changeUserPassword(self, call: Call, name: str, password: Any) -> None:
+        with self.server.world.lock:
+            self.server.people.change_password(_admin(call), name, password.val)
+
     def createExperimenterWithPassword(
         self, call: Call, made: Any, password: Any, default: Any, groups: Any
     ) -> int:

@@ -14,6 +14,7 @@ KINDS = (
     "slow",
     "cut-before",
     "cut-after",
+    "cut-hold",
     "kill-before",
     "kill-after",
     "expire-before",

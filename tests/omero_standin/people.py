@@ -8,7 +8,7 @@ import omero
 
 from omero_standin.rights import ROOT, SYSTEM_GROUP, USER_GROUP, Caller
 from omero_standin.schema import fields
-from omero_standin.world import Commit, Ref, Row, World
+from omero_standin.world import Commit, Ref, Row, World, changed
 
 ENUMERATIONS = {
     "PixelsType": ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float", "double"),
@@ -75,6 +75,14 @@ class People:
         self._user(commit, id, name, password, groups, called)
         caller.world.commit(commit)
         return id
+
+    def change_password(self, caller: Caller, name: str, password: str) -> None:
+        """Another password for a user."""
+        commit = Commit(caller.world)
+        for user in self.world.of_kind("Experimenter"):
+            if user.values["omeName"] == name:
+                commit.put(changed(user, commit.event, password=password))
+        caller.world.commit(commit)
 
     def _group(self, commit: Commit, id: int, name: str, permissions: str) -> None:
         row(

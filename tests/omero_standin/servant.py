@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import Ice
@@ -146,6 +147,10 @@ def _dispatch(
         session = None
         if servant.needs_session:
             session = server.sessions.touch(current.id.category)
+        if kind == "cut-hold":
+            current.con.close(True)
+            server.held.append(partial(served, servant, Call(server, current, session), *values))
+            return
         result = served(servant, Call(server, current, session), *values)
     except (omero.ServerError, Ice.Exception) as error:
         fail(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class Server:
         self.sessions = Sessions(self.world, settings.idle)
         self.faults = Faults()
         self.hung: list[Any] = []
+        self.held: list[Callable[[], Any]] = []
         self.lock = threading.Lock()
         self.own: dict[tuple[str, str], Any] = {}
         self.communicator = _communicator(settings)

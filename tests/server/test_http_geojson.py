@@ -235,6 +235,7 @@ def test_strokes_as_qupath_exports_them_make_the_same_outline(
         ({"mpp": ""}, "region.mpp"),
         ({"region_id": ""}, "pixels"),
         ({"known_strokes": "1.5"}, "known_strokes"),
+        ({"known_strokes": "-1"}, "known_strokes"),
         ({"stroke_width": "wide"}, "stroke_width"),
         ({"colour": "red"}, "colour"),
         ({"foreground": "Stroma", "background": "Stroma"}, "classes"),

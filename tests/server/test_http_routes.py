@@ -141,6 +141,7 @@ BAD = {
     "strokes[0].geometry": ASKED | {"strokes": [{"label": "LABEL_BACKGROUND", "width": 1}]},
     "prior.polygons[0].exterior": ASKED | {"prior": {"polygons": [{}]}},
     "knownStrokes": ASKED | {"knownStrokes": 2**40},
+    "known_strokes": ASKED | {"knownStrokes": -1},
     "guideModel": ASKED | {"guideModel": "\ud800"},
     "tumor": ASKED | {"tumor": True},
 }

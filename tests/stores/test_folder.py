@@ -165,6 +165,19 @@ def test_images_that_would_share_a_file_are_a_problem(store: FolderStore) -> Non
     assert "a.geojson would hold" in problems["a.png"]
 
 
+def test_two_files_of_one_image_are_a_problem_that_names_both(store: FolderStore) -> None:
+    (store.folder / "a.png.geojson").write_text(FILE)
+    (store.folder / "b.ome.geojson").write_text(FILE)
+    assert image(store).problem.startswith("a.geojson and a.png.geojson both hold annotations")
+    assert not image(store, "b.ome.tif").problem
+    (store.folder / "b.geojson").write_text(FILE)
+    assert "b.ome.geojson and b.geojson" in image(store, "b.ome.tif").problem
+    # The second is another image's.
+    (store.folder / "b.png").touch()
+    assert not image(store, "b.ome.tif").problem
+    assert not image(store, "b.png").problem
+
+
 def test_what_a_killed_writer_left_is_swept_up(store: FolderStore) -> None:
     old, new = store.folder / ".deepscribble-0.tmp", store.folder / ".deepscribble-1.tmp"
     for left in (old, new):

@@ -10,7 +10,7 @@ import pytest
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry import Polygon
 from deepscribble.stores import Query, StrokeClasses, parse_features, to_feature, to_result
-from deepscribble.stores.sorting import Sorted, sort_features
+from deepscribble.stores.sorting import OFF_PLANE, Sorted, sort_features
 
 SQUARE = [[0, 0], [20, 0], [20, 20], [0, 20], [0, 0]]
 
@@ -81,6 +81,28 @@ def test_ours_may_be_changed_unless_a_person_has_a_hand_in_it() -> None:
         assert edited.stays == "edited by hand"
     (unknown,) = sort(ours(metadata={})).formers
     assert unknown.stays == "edited by hand"
+
+
+@pytest.mark.parametrize("plane", [{"c": -1, "z": 1, "t": 0}, {"c": -1, "z": 0, "t": 2}])
+def test_what_lies_on_another_plane_is_left_out_and_ours_stays(plane: dict[str, int]) -> None:
+    square = {"type": "Polygon", "coordinates": [SQUARE]}
+    made = ours(isLocked=True)
+    made["geometry"]["plane"] = plane
+    found = sort(
+        feature("Region*", square | {"plane": plane}, id="r"),
+        feature("Tumor", square | {"plane": plane}, id="t"),
+        feature("Tumor", square | {"plane": {"c": 0, "z": 0, "t": 0}}, id="first"),
+        made,
+    )
+    assert not found.areas
+    assert [stroke.id for stroke in found.strokes] == ["first"]
+    assert dict(found.ignored) == {OFF_PLANE: 2}
+    (warning,) = found.warnings
+    assert "2 features on another plane than the first (z = 0, t = 0)" in warning.message
+    (former,) = found.formers
+    assert former.stays == OFF_PLANE
+    # It is in nobody's way on the first plane.
+    assert former.shape.is_empty
 
 
 def test_an_id_that_stands_twice_names_nothing() -> None:

@@ -105,6 +105,8 @@ def test_given_classes_replace_their_side_and_take_from_the_other() -> None:
 def test_a_class_on_both_sides_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'Tumor' is named as foreground and as background"):
         StrokeClasses.chosen(foreground=["Tumor"], background=["T*"]).label("Tumor")
+    with pytest.raises(InvalidInput, match=r"'A\*' is named as foreground and as background"):
+        StrokeClasses.chosen(foreground=["Tumor", "A*"], background=["A*"])
 
 
 def test_what_is_no_stroke_is_counted_and_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from deepscribble.client import Client
 from deepscribble.errors import DeepScribbleError, StoreUnavailable
+from deepscribble.geometry import Warning
 from deepscribble.jobs.job import Job, Needs
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Board, Lease, Leases, new_holder
@@ -18,7 +19,7 @@ from deepscribble.jobs.report import ImageReport, State
 from deepscribble.jobs.runner import outline
 from deepscribble.slides import Slide
 from deepscribble.stores import Content, Edit, Query, Store, StoreImage
-from deepscribble.stores.omero import fingerprint
+from deepscribble.stores.omero import fingerprint, has_doubles
 
 ANSWERED = (State.WRITTEN, State.UNCHANGED)
 
@@ -37,6 +38,19 @@ class NotedStore(Store, Protocol):
 
     def notes(self, image: StoreImage, namespace: str) -> Board:
         """Other notes on the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at an image found.
+
+    Args:
+        asked: The fingerprint of what was drawn since the last answer; empty if nothing was.
+        warnings: What was drawn and not understood.
+    """
+
+    asked: str
+    warnings: tuple[Warning, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +73,28 @@ class Answering:
     journal: Journal
     leases: Leases
 
-    def due(self, image: StoreImage) -> str:
-        """The fingerprint of what was drawn on an image since its last answer; empty if nothing.
+    def look(self, image: StoreImage) -> Look:
+        """What was drawn on an image since its last answer.
 
-        Two calls to the store, and no write. An image without strokes and regions is never due.
+        Two calls to the store, and no write. An image without strokes and regions is never due;
+        one whose results stand there twice is, whatever was answered.
 
         Raises:
             DeepScribbleError: as the store raises.
         """
         content = self.store.read(image, self.job.query)
         if not content.strokes and not content.areas:
-            return ""
+            return Look("", content.warnings)
         asked = self._fingerprint(image, content)
-        return "" if self.store.answered(image) == asked else asked
+        is_due = has_doubles(content) or self.store.answered(image) != asked
+        return Look(asked if is_due else "", content.warnings)
 
     def answer(self, image: StoreImage, asked: str = "") -> ImageReport | None:
-        """Outline an image, write, and note what was answered; None if another job does or did.
+        """Outline an image, write, and note what was answered; None if another job holds it.
 
         Args:
             image: The image.
-            asked: What `due` gave; empty to outline it whatever was answered. What is drawn later
+            asked: What a look gave; empty to outline it whatever was answered. What is drawn later
                 is answered too, and is due once more.
 
         Raises:
@@ -95,9 +111,9 @@ class Answering:
         if lease is None:
             return None
         with lease.kept():
-            if is_look and self.store.answered(image) == asked:
+            if is_look and not self.look(image).asked:
                 # By another job, since the look.
-                return None
+                return ImageReport(image.id, image.name, State.UNCHANGED)
             store = _Leased(self.store, lease)
             (report,) = outline(store, [image], self.client, self.job, self.needs, self.journal)
             if report.state in ANSWERED:
@@ -124,7 +140,7 @@ def annotate_noted(
         answering = Answering(store, client, job, needs, journal, Leases(new_holder()))
         for number, image in enumerate(images):
             try:
-                yield answering.answer(image) or _busy(image)
+                yield answering.answer(image) or busy(image)
             except StoreUnavailable as error:
                 yield ImageReport(image.id, image.name, State.FAILED, problems=(str(error),))
                 for left in images[number + 1 :]:
@@ -132,7 +148,8 @@ def annotate_noted(
                 return
 
 
-def _busy(image: StoreImage) -> ImageReport:
+def busy(image: StoreImage) -> ImageReport:
+    """The report of an image that another job holds."""
     problem = "another job is working on the image; run again, or leave it to that job"
     return ImageReport(image.id, image.name, State.CONFLICT, problems=(problem,))
 
@@ -156,6 +173,9 @@ class _Leased:
 
     def read(self, image: StoreImage, query: Query) -> Content:
         return self.store.read(image, query)
+
+    def check(self, image: StoreImage) -> None:
+        self.store.check(image)
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         self.lease.renew()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deepscribble.client import Client, finest_mpp
+from deepscribble.errors import InvalidInput
 from deepscribble.stores import RESULT_CLASS, Query, StoreImage, software_version
 
 
@@ -25,6 +26,22 @@ class Job:
     query: Query = Query()  # noqa: RUF009 - frozen
     mpp: float | None = None
     is_dry: bool = False
+
+
+def file_state(image: StoreImage) -> tuple[int, int] | None:
+    """The size and time of an image's file, by which another file in its place is known.
+
+    Raises:
+        InvalidInput: it is gone, or cannot be looked at.
+    """
+    if image.path is None:
+        return None
+    try:
+        found = image.path.stat()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInput(str(image.path), f"the image cannot be read ({reason})") from error
+    return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +78,18 @@ class Needs:
             client.server_info().limits,
         )
 
-    def key(self, job: Job, image: StoreImage, content_version: str) -> str:
-        """A digest of all that the result of an image follows from; equal in, equal out."""
-        file = image.path.stat() if image.path is not None else None
-        origin = (
-            *self.origin(job, image),
-            (file.st_size, file.st_mtime_ns) if file else None,
-            content_version,
-        )
+    def key(
+        self, job: Job, image: StoreImage, file: tuple[int, int] | None, content_version: str
+    ) -> str:
+        """A digest of all that the result of an image follows from; equal in, equal out.
+
+        Args:
+            job: What is asked.
+            image: Of which image.
+            file: What `file_state` said before any pixel was read.
+            content_version: What is stored for the image.
+        """
+        origin = (*self.origin(job, image), file, content_version)
         return hashlib.sha256(repr(origin).encode()).hexdigest()
 
     def origin(self, job: Job, image: StoreImage) -> tuple[str, ...]:

@@ -2,9 +2,9 @@
 
 It is a note on the image: who works there, a beat that changes with each renewal, and when it ends.
 The clocks of two machines may differ, so nobody is thrown out by the clock alone: a lease is over
-when its beat stood still for its whole term while *we* looked on, or when it ended so long ago
-that no clock is that wrong. Whoever finds a second lease beside the own one, just taken, withdraws;
-so of two who come at once both may, but never both stay.
+when its beat stood still for its whole term while *we* looked on, when it ended so long ago that
+no clock is that wrong, or when its process ran here and does no more. Whoever finds a second lease
+beside the own one, just taken, withdraws; so of two who come at once both may, but never both stay.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from deepscribble.errors import DeepScribbleError, OutputRefused, StoreConflict
@@ -27,6 +28,7 @@ NAMESPACE = "deepscribble.v1/lease"
 """The namespace of the note."""
 
 HOLDER, BEAT, TERM, END = "holder", "beat", "seconds", "until"
+PROCESS = "process"
 
 SECONDS = 120.0
 """How long a lease lasts that is not renewed."""
@@ -36,6 +38,9 @@ RENEWALS = 4
 
 MOST_SKEW = timedelta(minutes=10)
 """No two clocks that anybody looks after differ by more."""
+
+MOST_DIGITS = 10
+"""No number of a process has as many."""
 
 LOG = logging.getLogger(__name__)
 
@@ -71,6 +76,19 @@ class Board(Protocol):
 def new_holder() -> str:
     """A name for this job that no other has, and that tells a person where it runs."""
     return f"{socket.gethostname()} {os.getpid()} {uuid.uuid4()}"
+
+
+def process_name(pid: int) -> str:
+    """A process of this machine, named as no other on any machine; empty where that cannot be.
+
+    A number means a process within one start of one machine, and there within one container.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return f"{boot} {space} {pid}"
 
 
 def _now() -> datetime:
@@ -134,6 +152,7 @@ class Leases:
             BEAT: uuid.uuid4().hex,
             TERM: f"{self.seconds:g}",
             END: end.isoformat(timespec="seconds"),
+            PROCESS: process_name(os.getpid()),
         }
 
     def _others(self, notes: Sequence[Note]) -> list[Note]:
@@ -142,6 +161,8 @@ class Leases:
     def _is_live(self, note: Note) -> bool:
         """Whether another job may still be at work; what it says it may have got wrong."""
         values = note.values
+        if _is_dead(values.get(PROCESS, "")):
+            return False
         beat = values.get(BEAT, "")
         with self._lock:
             seen, since = self._seen.get(note.id, ("", 0.0))
@@ -225,6 +246,22 @@ def _remove(board: Board, note: Note) -> None:
     except OutputRefused as error:
         # Another user's, or gone meanwhile: it counts for nothing either way.
         LOG.debug("a lease of another job was left: %s", error)
+
+
+def _is_dead(process: str) -> bool:
+    """Whether a process ran here and does no more; one of elsewhere may be at work."""
+    number = process.rpartition(" ")[2]
+    is_number = number.isdecimal() and len(number) < MOST_DIGITS
+    if not is_number or process != process_name(int(number)):
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        # Another user's.
+        return False
+    return False
 
 
 def _seconds(text: str) -> float:

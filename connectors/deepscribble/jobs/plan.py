@@ -16,6 +16,9 @@ SNAP = 64
 """Boxes around strokes grow to multiples of this many level-0 pixels, so that a further stroke
 seldom moves them."""
 
+TINY = "REGION_TINY"
+"""The code of the warning of a region in which nothing is outlined."""
+
 RECTANGLE = 1e-6
 """A shape that leaves out less than this share of its bounding box is a rectangle."""
 
@@ -116,6 +119,10 @@ def _regions(
         if shape.area < (1 - RECTANGLE) * area.shape.area:
             warnings.append(
                 Warning("REGION_CLIPPED", f"region {area.name!r} reaches beyond the image")
+            )
+        if 0 < shape.area < 1:
+            warnings.append(
+                Warning(TINY, f"region {area.name!r} is smaller than a pixel; draw it larger")
             )
         free = polygonal(shape.difference(taken))
         if free.area < (1 - RECTANGLE) * shape.area:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from deepscribble.errors import DeepScribbleError, InvalidInput
 from deepscribble.geometry import Warning
-from deepscribble.jobs.job import Job, Needs
+from deepscribble.jobs.job import Job, Needs, file_state
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.pixels import read_pixels
-from deepscribble.jobs.plan import Part, plan_parts
+from deepscribble.jobs.plan import TINY, Part, plan_parts
 from deepscribble.stores import Content, Store, StoreImage
 
 ADVICE = "draw smaller regions on it (annotations of a class such as Region*)"
@@ -42,12 +42,14 @@ class Begun:
 
     Args:
         image: The image.
+        file: What `file_state` said of it before it was opened.
         content: What was drawn on it.
         reach: How far a stroke changes the outline, level-0 pixels.
         warnings: What was left out or assumed so far.
     """
 
     image: StoreImage
+    file: tuple[int, int] | None
     content: Content
     reach: float
     warnings: tuple[Warning, ...]
@@ -87,8 +89,10 @@ def _image_steps(
     if image.problem:
         yield Failed(image, image.problem)
         return
+    # Before the pixels: a file that takes its place meanwhile is another to the next run.
+    file = file_state(image)
     content = store.read(image, job.query)
-    entry = journal.done(image.id, needs.key(job, image, content.version))
+    entry = journal.done(image.id, needs.key(job, image, file, content.version))
     if entry is not None:
         yield Known(image, entry)
         return
@@ -96,12 +100,14 @@ def _image_steps(
         reach = needs.reach_um / slide.mpp
         parts, notes = plan_parts(content, slide.whole(), reach)
         if not parts:
-            raise InvalidInput(image.name, "its regions and strokes lie outside of the image")
-        yield Begun(image, content, reach, (*content.warnings, *slide.warnings, *notes))
+            tiny = [note.message for note in notes if note.code == TINY]
+            reason = tiny[0] if tiny else "its regions and strokes lie outside of the image"
+            raise InvalidInput(image.name, reason)
+        yield Begun(image, file, content, reach, (*content.warnings, *slide.warnings, *notes))
         for part in parts:
             try:
                 pixels = read_pixels(slide, part.region, needs.mpp, needs.limits, ADVICE)
-            except (DeepScribbleError, MemoryError) as error:
+            except (DeepScribbleError, OSError, MemoryError) as error:
                 yield Ready(part, None, str(error) or "there is not enough memory for it")
             else:
                 yield Ready(part, pixels)

@@ -12,8 +12,10 @@ from deepscribble.jobs.plan import Part, shape_of_stroke
 from deepscribble.stores import Result, polygon_of, provenance, shape_of, to_result
 from deepscribble.stores.features import METADATA_PREFIX
 
-REGION = f"{METADATA_PREFIX}region"
-"""The metadata that holds the rectangle of a result: x, y, width, height in level-0 pixels."""
+PART = f"{METADATA_PREFIX}part"
+"""The metadata that holds the rectangle of a result: x, y, width, height in level-0 pixels.
+
+Nobody else writes it; that the scripts in QuPath write `deepscribble.region` tells theirs apart."""
 
 LEAST_AREA = 1.0
 """Pieces smaller than this, level-0 pixels, are what cutting leaves, not tissue."""
@@ -44,7 +46,7 @@ def to_results(
         near = tree.query(shape_of(polygon), predicate="dwithin", distance=reach)
         ids = [strokes[at].id for at in sorted(near.tolist())]
         origin = provenance(outline.models, ids, time)
-        results.append(to_result(polygon, class_name, {**origin, REGION: place}))
+        results.append(to_result(polygon, class_name, {**origin, PART: place}))
     return results
 
 
@@ -63,11 +65,17 @@ def largest(
     sizes = [(-shape_of(result.polygon).area, at) for at, result in enumerate(results)]
     kept = sorted(at for _, at in sorted(sizes)[: max(most, 0)])
     dropped = sum(-size for size, _ in sorted(sizes)[max(most, 0) :])
+    share = dropped / sum(-size for size, _ in sizes)
     message = (
         f"{name}: of {len(results)} outlines the {len(results) - len(kept)} smallest, "
-        f"{dropped / sum(-size for size, _ in sizes):.2%} of their area, were left out, since no "
-        f"more than {most} are shown there; draw smaller regions"
+        f"{share:.2%} of their area, were left out, since no more than {most} are shown beside the "
+        "annotations that stay there; draw smaller regions"
     )
+    if most <= 0:
+        message = (
+            f"{name}: all {len(results)} outlines were left out, since viewers show no more "
+            "annotations than stay there already; delete some that are not needed"
+        )
     return [results[at] for at in kept], [Warning("RESULTS_DROPPED", message)]
 
 

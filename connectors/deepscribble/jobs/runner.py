@@ -29,7 +29,7 @@ from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.plan import Part
 from deepscribble.jobs.reader import Begun, Ended, Failed, Known, Ready, Step, read_steps
 from deepscribble.jobs.report import ImageReport, State, counts
-from deepscribble.jobs.results import REGION, largest, to_results
+from deepscribble.jobs.results import PART, largest, to_results
 from deepscribble.stores import Edit, Former, Result, Store, StoreImage, plan_edit
 
 PATIENCE_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -197,7 +197,7 @@ class _Run:
                 self._write(work, edit)
         except StoreConflict as error:
             return _failed(image, str(error), state=State.CONFLICT)
-        except DeepScribbleError as error:
+        except (DeepScribbleError, OSError) as error:
             return _failed(image, str(error))
         if work.problems:
             state = State.PARTIAL
@@ -216,6 +216,7 @@ class _Run:
         """What to change, within what the store shows."""
         content, due, most = work.begun.content, self._due(work), work.begun.image.most_results
         if most is not None:
+            most -= content.others
             most -= sum(1 for former in content.formers if former.stays or not due(former))
         wanted, notes = largest(work.results, most, work.begun.image.name)
         work.notes += notes
@@ -224,10 +225,12 @@ class _Run:
     def _write(self, work: Work, edit: Edit) -> None:
         image, version = work.begun.image, work.begun.content.version
         if edit:
+            # The journal shall hold no change that is refused.
+            self.store.check(image)
             self.journal.add("change", change_entry(work.begun, work.done, edit, self.job))
             version = self.store.write(image, edit, version)
         if not work.problems:
-            key = self.needs.key(self.job, image, version)
+            key = self.needs.key(self.job, image, work.begun.file, version)
             self.journal.add("done", done_entry(image, key, edit, work.warnings))
 
     def _due(self, work: Work) -> _Due:
@@ -253,7 +256,7 @@ class _Due:
             return False
         if _mostly_in(former, self.done):
             return True
-        return REGION in former.metadata and not _mostly_in(former, self.failed)
+        return PART in former.metadata and not _mostly_in(former, self.failed)
 
 
 def _mostly_in(former: Former, shape: shapely.Geometry) -> bool:

@@ -16,8 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepscribble.client import Client
-from deepscribble.errors import DeepScribbleError, ServerUnavailable, StoreUnavailable
-from deepscribble.jobs.answering import Answering, NotedStore
+from deepscribble.errors import (
+    DeepScribbleError,
+    ServerUnavailable,
+    SessionEnded,
+    StoreUnavailable,
+)
+from deepscribble.geometry import Warning
+from deepscribble.jobs.answering import Answering, NotedStore, busy
 from deepscribble.jobs.backoff import Backoff
 from deepscribble.jobs.health import Health
 from deepscribble.jobs.job import Job, Needs
@@ -29,7 +35,7 @@ from deepscribble.jobs.report import GOOD, ImageReport, State
 from deepscribble.stores import StoreImage
 
 BEAT_SECONDS = 5.0
-"""How often the health file is written, but for calls that the main thread waits for."""
+"""How often the health file is written, whatever the job waits for."""
 
 MOST_PAUSE_SECONDS = 300.0
 """The longest pause while a server is away."""
@@ -75,6 +81,7 @@ class _State:
     """What the job says of itself."""
 
     status: str = "starting"
+    since: float = field(default_factory=time.monotonic)
     rounds: int = 0
     images: int = 0
     problem: str = ""
@@ -88,6 +95,7 @@ class _State:
         with self.lock:
             return {
                 "status": self.status,
+                "seconds": round(now - self.since),
                 "rounds": self.rounds,
                 "images": self.images,
                 "problem": self.problem,
@@ -125,7 +133,9 @@ class Sync:
         self.metrics = metrics
         self._leases = Leases(new_holder())
         self._failures: dict[str, _Failure] = {}
+        self._warned: dict[str, tuple[Warning, ...]] = {}
         self._state = _State()
+        self._writing = threading.Lock()
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -139,13 +149,15 @@ class Sync:
         return self._stop.is_set()
 
     def once(self) -> list[ImageReport]:
-        """Look at all images once, and answer what is due.
+        """Look at all images once, and answer what is due; what another job holds is a conflict.
 
         Raises:
             DeepScribbleError: a server is away, or refuses.
         """
-        with self._opened() as (store, journal):
-            return self._round(store, journal)
+        with self._beating(), self._opened() as (store, journal):
+            reports = self._round(store, journal, is_last=True)
+        self._note("stopped")
+        return reports
 
     def run(self) -> None:
         """Look at all images again and again, until `stop`.
@@ -154,12 +166,13 @@ class Sync:
 
         Raises:
             InvalidInput: the store refuses who logs in.
+            SessionEnded: the session that was joined by its key is over.
             NotFound: there is no such place in it.
             OutputRefused: another run keeps its journal in the same folder, or none can be kept.
         """
         backoff = Backoff(self._pace.every, max(self._pace.every, MOST_PAUSE_SECONDS))
         failures = 0
-        with ExitStack() as stack:
+        with self._beating(), ExitStack() as stack:
             opened = None
             while not self._stop.is_set():
                 begun = time.monotonic()
@@ -168,7 +181,8 @@ class Sync:
                     self._round(*opened)
                 except DeepScribbleError as error:
                     # What comes up later, such as a server that cannot answer, may pass.
-                    if not isinstance(error, AWAY) and not self._state.rounds:
+                    is_passing = isinstance(error, AWAY) or bool(self._state.rounds)
+                    if isinstance(error, SessionEnded) or not is_passing:
                         raise
                     failures += 1
                     pause = backoff.pause(failures)
@@ -179,25 +193,35 @@ class Sync:
                     failures = 0
                     pause = max(0.0, begun + self._pace.every - time.monotonic())
                     self._note("watching")
-                self._wait(pause)
+                self._stop.wait(pause)
         self._note("stopped")
         LOG.info("stopped")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[NotedStore, Journal]]:
         """The store, and the journal beside it, which no other run writes to."""
+        self._note("logging in")
         with self._open_store() as store, one_writer(store.folder):
             yield store, Journal(store.folder)
 
-    def _round(self, store: NotedStore, journal: Journal) -> list[ImageReport]:
+    def _round(
+        self, store: NotedStore, journal: Journal, *, is_last: bool = False
+    ) -> list[ImageReport]:
         """One look at all images.
+
+        Args:
+            store: The store.
+            journal: The journal.
+            is_last: Whether no other look will find what another job holds now and may leave.
 
         Raises:
             StoreUnavailable, ServerUnavailable: it was not finished.
         """
-        self._note("working")
+        self._note("asking for the models")
         needs = Needs.of(self._client)
+        self._note("listing images")
         images = store.images()
+        self._note("working")
         self._forget(images)
         self.metrics.images.set(len(images))
         with self._state.lock:
@@ -206,13 +230,15 @@ class Sync:
         if is_news:
             LOG.info("images watched: %d", len(images))
         answering = Answering(store, self._client, self._job, needs, journal, self._leases)
-        reports = self._each(images, answering)
+        reports = self._each(images, answering, is_last)
         with self._state.lock:
             self._state.rounds += 1
         self.metrics.round(is_done=True)
         return reports
 
-    def _each(self, images: Sequence[StoreImage], answering: Answering) -> list[ImageReport]:
+    def _each(
+        self, images: Sequence[StoreImage], answering: Answering, is_last: bool
+    ) -> list[ImageReport]:
         """Work on images in threads, no more at a time than there are workers."""
         reports: list[ImageReport] = []
         left = list(reversed(images))
@@ -221,9 +247,8 @@ class Sync:
         with ThreadPoolExecutor(self._pace.workers, "deepscribble-sync") as pool:
             while running or (left and error is None and not self._stop.is_set()):
                 while left and len(running) < self._pace.workers and error is None:
-                    running.add(pool.submit(self._image, left.pop(), answering))
+                    running.add(pool.submit(self._image, left.pop(), answering, is_last))
                 ended, running = wait(running, BEAT_SECONDS, FIRST_COMPLETED)
-                self._health.write(self._state.document())
                 for future in ended:
                     try:
                         report = future.result()
@@ -237,8 +262,8 @@ class Sync:
             raise error
         return reports
 
-    def _image(self, image: StoreImage, answering: Answering) -> ImageReport | None:
-        """Look at an image; None if there is nothing to do, or another job does it.
+    def _image(self, image: StoreImage, answering: Answering, is_last: bool) -> ImageReport | None:
+        """Look at an image; None if there is nothing to do, or nothing yet.
 
         Raises:
             StoreUnavailable: the store went away before the image was begun.
@@ -246,20 +271,28 @@ class Sync:
         if image.problem:
             return self._failed(image, image.problem)
         try:
-            asked = answering.due(image)
+            look = answering.look(image)
         except StoreUnavailable:
             raise
         except DeepScribbleError as error:
             return self._failed(image, str(error))
-        if not asked or self._rests(image, asked) or self._stop.is_set():
+        asked = look.asked
+        if not asked:
+            self._warn(image, look.warnings)
+            return None
+        if self._rests(image, asked) or self._stop.is_set():
             return None
         begun = time.monotonic()
         with self._in_work(image, begun):
             report = self._answer(image, asked, answering)
+        if report is None and is_last:
+            report = busy(image)
         if report is not None:
             self._tell(report, time.monotonic() - begun)
             if report.state in GOOD:
                 self._failures.pop(image.id, None)
+                # Among those that were just told.
+                self._warned[image.id] = look.warnings
             elif report.state is not State.CONFLICT:
                 self._rest(image, asked)
         return report
@@ -312,6 +345,14 @@ class Sync:
         there = {image.id for image in images}
         for id in self._failures.keys() - there:
             del self._failures[id]
+        for id in self._warned.keys() - there:
+            del self._warned[id]
+
+    def _warn(self, image: StoreImage, warnings: tuple[Warning, ...]) -> None:
+        """Log what was not understood on an image of which nothing is due, until it changes."""
+        if self._warned.get(image.id, ()) != warnings:
+            _log(image.id, image.name, [warning.message for warning in warnings])
+        self._warned[image.id] = warnings
 
     def _tell(self, report: ImageReport, seconds: float) -> None:
         """Count and log an image."""
@@ -323,16 +364,38 @@ class Sync:
         numbers = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
         said = ", ".join((report.state.value, *numbers))
         LOG.info("%s %s: %s, %.1f s", report.image, report.name, said, seconds)
-        for text in (*report.problems, *(warning.message for warning in report.warnings)):
-            LOG.warning("%s %s: %s", report.image, report.name, text)
+        messages = [warning.message for warning in report.warnings]
+        _log(report.image, report.name, [*report.problems, *messages])
 
-    def _wait(self, seconds: float) -> None:
-        """Pause, and show that the job lives; `stop` ends it."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._stop.wait(min(left, BEAT_SECONDS)):
-            self._health.write(self._state.document())
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Show that the job lives while the block runs, also while a server keeps it waiting."""
+        is_done = threading.Event()
+
+        def beat() -> None:
+            while not is_done.wait(BEAT_SECONDS):
+                self._write()
+
+        thread = threading.Thread(target=beat, name="deepscribble-health", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()
 
     def _note(self, status: str, problem: str = "") -> None:
         with self._state.lock:
             self._state.status, self._state.problem = status, problem
-        self._health.write(self._state.document())
+            self._state.since = time.monotonic()
+        self._write()
+
+    def _write(self) -> None:
+        # What is older never comes last.
+        with self._writing:
+            self._health.write(self._state.document())
+
+
+def _log(image: str, name: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        LOG.warning("%s %s: %s", image, name, text)

@@ -42,7 +42,13 @@ class StrokeClasses:
 
         A default of the other side yields to them: with "Stroma" as foreground it is no longer
         background.
+
+        Raises:
+            InvalidInput: a pattern is given for both.
         """
+        for name in foreground:
+            if name in background:
+                raise _both(name)
         return cls(
             tuple(foreground) or tuple(name for name in FOREGROUND if name not in background),
             tuple(background) or tuple(name for name in BACKGROUND if name not in foreground),
@@ -60,9 +66,11 @@ class StrokeClasses:
             foreground = any(fnmatchcase(name, pattern) for pattern in self.foreground)
             background = any(fnmatchcase(name, pattern) for pattern in self.background)
             if foreground and background:
-                raise InvalidInput(
-                    "classes", f"{name!r} is named as foreground and as background; choose one"
-                )
+                raise _both(name)
             if foreground or background:
                 return Label.FOREGROUND if foreground else Label.BACKGROUND
         return None
+
+
+def _both(name: str) -> InvalidInput:
+    return InvalidInput("classes", f"{name!r} is named as foreground and as background; choose one")

@@ -53,6 +53,8 @@ class Feature:
         measurements: Numbers by name.
         metadata: Text by name.
         is_locked: Whether a person locked it against changes.
+        is_off_plane: Whether it lies on another plane of a z-stack or time series than the first,
+            the only one that is outlined.
     """
 
     where: str
@@ -64,6 +66,7 @@ class Feature:
     measurements: Mapping[str, Any]
     metadata: Mapping[str, Any]
     is_locked: bool = False
+    is_off_plane: bool = False
 
     @property
     def is_annotation(self) -> bool:
@@ -258,7 +261,14 @@ def _feature(entry: Any, where: str) -> Feature:
         measurements=_measurements(properties.get("measurements")),
         metadata=_mapping(properties.get("metadata")),
         is_locked=properties.get("isLocked") is True,
+        is_off_plane=_is_off_plane(entry),
     )
+
+
+def _is_off_plane(entry: Mapping[str, Any]) -> bool:
+    """QuPath notes the plane with the geometry, unless it is the first."""
+    plane = _mapping(_mapping(entry.get("geometry")).get("plane"))
+    return any(plane.get(axis) not in (None, 0) for axis in ("z", "t"))
 
 
 def _class_name(classification: Any) -> str:

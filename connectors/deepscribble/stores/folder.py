@@ -27,10 +27,16 @@ ABSENT = "absent"
 
 def geojson_beside(image: Path) -> Path | None:
     """The GeoJSON file of an image: NAME.geojson or NAME.svs.geojson for NAME.svs."""
+    return next(iter(_all_beside(image)), None)
+
+
+def _all_beside(image: Path) -> tuple[Path, ...]:
+    """The files that may be an image's, the likeliest first."""
     plain = image.with_suffix(".geojson")
     # A person thinks of a.ome.tif as "a".
     names = (plain.name, f"{image.name}.geojson", plain.name.replace(".ome.geojson", ".geojson"))
-    return next((path for name in names if (path := image.with_name(name)).is_file()), None)
+    paths = (image.with_name(name) for name in dict.fromkeys(names))
+    return tuple(path for path in paths if path.is_file())
 
 
 def open_folder(path: str | os.PathLike[str]) -> FolderStore:
@@ -61,20 +67,11 @@ class FolderStore:
         return self._folder
 
     def images(self) -> tuple[StoreImage, ...]:
-        """As `Store.images`; two images that would share a file have a problem."""
+        """As `Store.images`; two images with one file, or one with two, have a problem."""
         paths = slide_files(self._folder)
         shared = Counter(_file_of(path) for path in paths)
         return tuple(
-            StoreImage(
-                path.name,
-                path.name,
-                path,
-                problem=""
-                if shared[_file_of(path)] == 1
-                else f"{_file_of(path).name} would hold the annotations of two images; "
-                "rename one of them",
-            )
-            for path in paths
+            StoreImage(path.name, path.name, path, problem=_problem(path, shared)) for path in paths
         )
 
     def open(self, image: StoreImage, mpp: float | None) -> Slide:
@@ -99,6 +96,10 @@ class FolderStore:
             warnings=found.warnings,
             version=version,
         )
+
+    def check(self, image: StoreImage) -> None:
+        """As `Store.check`."""
+        check_permitted(self._file(image))
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """As `Store.write`."""
@@ -128,6 +129,18 @@ class FolderStore:
 
 def _file_of(image: Path) -> Path:
     return geojson_beside(image) or image.with_suffix(".geojson")
+
+
+def _problem(image: Path, shared: Mapping[Path, int]) -> str:
+    """Why it is not clear which file is an image's; `shared` counts the images of each."""
+    own = _file_of(image)
+    if shared[own] > 1:
+        return f"{own.name} would hold the annotations of two images; rename one of them"
+    # What is the first choice of another image is that one's.
+    names = [path.name for path in _all_beside(image) if path == own or path not in shared]
+    if len(names) > 1:
+        return f"{' and '.join(names)} both hold annotations of it; keep one of them here"
+    return ""
 
 
 def _digest(data: bytes) -> str:

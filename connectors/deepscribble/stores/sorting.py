@@ -31,6 +31,9 @@ STROKE_WIDTH = "stroke width"
 SHAPE = f"{METADATA_PREFIX}shape"
 """The metadata that holds what `describe` says of a result as it was written."""
 
+OFF_PLANE = "on another plane than the first (z = 0, t = 0)"
+"""Where annotations lie that are left out, and results that stay."""
+
 PROBABILITY = "Mean probability"
 """The measurement that holds the mean of the probability map inside a result."""
 
@@ -51,7 +54,8 @@ def sort_features(features: Iterable[Feature], query: Query, where: str) -> Sort
     """Tell strokes, regions and our own results from the rest, which is counted.
 
     Annotations of the classes are strokes: lines, points, and polygons as brushed areas. Cells
-    and tiles are neither strokes nor regions.
+    and tiles are neither strokes nor regions, nor is what lies on another plane of a z-stack or
+    time series than the first; results of ours that lie there stay.
 
     Args:
         features: In the order of the store.
@@ -70,6 +74,8 @@ def sort_features(features: Iterable[Feature], query: Query, where: str) -> Sort
             ours.append(feature)
         elif not feature.is_annotation:
             ignored[f"of type {feature.object_type}"] += 1
+        elif feature.is_off_plane:
+            ignored[OFF_PLANE] += 1
         elif matches(feature.class_name, query.regions):
             areas.append(_area(feature))
         elif (label := query.classes.label(feature.class_name)) is not None:
@@ -105,14 +111,17 @@ def _area(feature: Feature) -> Area:
 
 def _former(feature: Feature, is_double: bool) -> Former:
     shape: BaseGeometry = shapely.Polygon()
-    if is_area(feature):
+    # What lies on another plane covers nothing of the first.
+    if is_area(feature) and not feature.is_off_plane:
         try:
             shape = _shape(feature)
         except InvalidInput:
             # A person made it what it is, so it stays; that is all there is to know of it.
             shape = shapely.Polygon()
     stays = ""
-    if feature.is_locked:
+    if feature.is_off_plane:
+        stays = OFF_PLANE
+    elif feature.is_locked:
         stays = "locked"
     elif not feature.id or is_double:
         stays = "without an id of its own"

@@ -32,7 +32,7 @@ class StoreImage:
         mpp: µm per level-0 pixel as the store knows it; None leaves it to the file.
         size: Width and height, level-0 pixels, as the store knows them; None likewise.
         problem: Why it cannot be worked on, and what to do; empty if it can.
-        most_results: How many of our results its viewers show; None for any number.
+        most_results: How many annotations its viewers show, of whomever; None for any number.
     """
 
     id: str
@@ -101,6 +101,8 @@ class Content:
         ignored: How many annotations were left out, by the reason or the class.
         warnings: What was left out, assumed or repaired.
         version: Digest of all that is stored for the image; equal exactly if nothing changed.
+        others: How many annotations beside `formers` its viewers show, of the
+            `StoreImage.most_results`.
     """
 
     areas: tuple[Area, ...]
@@ -110,6 +112,7 @@ class Content:
     ignored: Mapping[str, int]
     warnings: tuple[Warning, ...]
     version: str
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,14 @@ class Store(Protocol):
         Raises:
             InvalidInput: it is damaged, or a stroke or region has no usable geometry.
             LimitExceeded: there is too much of it.
+        """
+
+    def check(self, image: StoreImage) -> None:
+        """Make sure that an image may be written, as far as can be told before `write`.
+
+        Raises:
+            InvalidInput: the store has a problem with it.
+            OutputRefused: what is stored for it is read-only.
         """
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:

@@ -22,6 +22,7 @@ class Answer {
     /** What was clipped, left out or assumed, in sentences. */
     final List<String> warnings
 
+    /** @param body may lack what belongs there, which shows as any RuntimeException */
     Answer(JsonObject body) {
         annotations = body.getAsJsonArray('features').collect { JsonElement feature ->
             GsonTools.getInstance().fromJson(feature, PathObject)

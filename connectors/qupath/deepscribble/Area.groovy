@@ -43,14 +43,18 @@ class Area {
         return new Area(x, y, Math.max(0, right - x), Math.max(0, bottom - y), z, t)
     }
 
-    /** What `toString` wrote, or null where it is something else. */
+    /**
+     * What `toString` wrote, or the same without z and t, which are 0 then; null where it is
+     * something else.
+     */
     static Area parse(String text) {
         List<String> parts = text ? Arrays.asList(text.split(',')) : []
-        if (parts.size() != 6 || !parts.every { String part -> part.isInteger() }) {
+        if (!(parts.size() in [4, 6]) || !parts.every { String part -> part.isInteger() }) {
             return null
         }
         List<Integer> n = parts.collect { String part -> part.toInteger() }
-        return new Area(n[0], n[1], n[2], n[3], n[4], n[5])
+        return n.size() == 4 ?
+            new Area(n[0], n[1], n[2], n[3]) : new Area(n[0], n[1], n[2], n[3], n[4], n[5])
     }
 
     @Override

@@ -58,14 +58,14 @@ class Drawing {
             send()
         }
         try {
-            return new Answer(wait.call(begin(strokes)))
+            return answer(strokes, wait)
         } catch (Trouble trouble) {
             switch (trouble.reason) {
                 case 'REGION_NOT_FOUND':
                     send()
                 case 'OUTLINE_NOT_FOUND':
                     forget()
-                    return new Answer(wait.call(begin(strokes)))
+                    return answer(strokes, wait)
                 default:
                     throw trouble
             }
@@ -77,6 +77,11 @@ class Drawing {
         outlineId = answer.outlineId
         told = strokes
         annotations = shown
+    }
+
+    private Answer answer(List<Stroke> strokes, Closure<JsonObject> wait) {
+        JsonObject body = wait.call(begin(strokes))
+        return server.read { new Answer(body) }
     }
 
     private void forget() {

@@ -32,11 +32,17 @@ class First {
             image.hierarchy, settings, picture, picture.downsample(model.mpp)
         )
         strokes.look()
-        Outline outline = new Outline(image.hierarchy, area)
-        Answer answer = drawing.ask(strokes.inside(area), outline.shown().keySet()) {
+        List<Stroke> drawn = strokes.inside(area)
+        Outline outline = new Outline(image.hierarchy, area, settings.outline)
+        Answer answer = drawing.ask(drawn, outline.shown().keySet()) {
             CompletableFuture<HttpResponse<String>> coming -> server.wait(coming)
         }
-        Gui.run { outline.show(answer) }
+        List<Stroke> unheeded = []
+        Gui.run { unheeded = outline.show(answer, drawn) }
+        answer.warnings.each { String it -> Gui.whisper(it) }
+        if (!unheeded.isEmpty()) {
+            Gui.whisper(Outline.UNHEEDED)
+        }
         if (answer.annotations.isEmpty()) {
             Gui.whisper('Nothing was found here; a stroke says where to look')
         }

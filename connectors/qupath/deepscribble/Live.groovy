@@ -35,6 +35,9 @@ class Live implements Runnable, PathObjectHierarchyListener {
 
     private ImageData<BufferedImage> image
     private Session session
+
+    /** Ids of the annotations of this image that wait for no answer. */
+    private Set<UUID> settled = [] as Set<UUID>
     private String told = ''
 
     private Live(Settings settings, Closure<ImageData<BufferedImage>> onScreen) {
@@ -99,27 +102,42 @@ class Live implements Runnable, PathObjectHierarchyListener {
     private void attempt(Closure action) {
         try {
             action.call()
-        } catch (Trouble trouble) {
-            LOG.info('Live refining is held up', trouble)
-            if (told != trouble.message) {
-                told = trouble.message
-                Gui.say(trouble.message)
+        } catch (InterruptedException stopped) {
+            throw stopped
+        } catch (Exception error) {
+            if (Thread.currentThread().isInterrupted()) {
+                // Reading a file fails in its own way when it is to stop.
+                throw new InterruptedException()
+            }
+            String message = Trouble.of(error).message
+            if (told != message) {
+                told = message
+                LOG.warn('Live refining is held up', error)
+                Gui.say(message)
             }
         }
     }
 
-    /** Turn to the image that is on the screen. */
+    /** Turn to the image that is on the screen, and to the size that its pixels have now. */
     private void follow() {
         ImageData<BufferedImage> now = onScreen.call()
-        if (now.is(image)) {
-            return
+        if (!now.is(image)) {
+            image?.hierarchy?.removeListener(this)
+            image = now
+            session = null
+            told = ''
+            if (now != null) {
+                // What was drawn before has been answered or was never asked.
+                settled = now.hierarchy.annotationObjects*.ID as Set<UUID>
+                now.hierarchy.addListener(this)
+            }
+        } else if (session != null && !session.isCurrent()) {
+            settled = session.settled()
+            session = null
         }
-        image?.hierarchy?.removeListener(this)
-        image = now
-        session = null
-        if (now != null) {
-            session = new Session(now, settings, server, model, bell)
-            now.hierarchy.addListener(this)
+        if (image != null && session == null) {
+            session = new Session(image, settled, settings, server, model, bell)
+            bell.offer(true)
         }
     }
 }

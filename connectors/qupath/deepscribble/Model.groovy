@@ -15,8 +15,10 @@ class Model {
     final long pixels
 
     Model(Server server, Settings settings) {
-        pixels = server.get('/v1/server').getAsJsonObject('limits').get('modelPixels').asLong
-        mpp = scale(server.get('/v1/models'), settings.guideModel)
+        JsonObject info = server.get('/v1/server')
+        pixels = server.read { info.getAsJsonObject('limits').get('modelPixels').asLong }
+        JsonObject models = server.get('/v1/models')
+        mpp = server.read { scale(models, settings.guideModel) }
     }
 
     private static double scale(JsonObject answer, String wanted) {

@@ -2,6 +2,7 @@ package deepscribble
 
 import groovy.transform.CompileStatic
 import org.locationtech.jts.geom.Coordinate
+import org.locationtech.jts.geom.Geometry
 import org.locationtech.jts.geom.LineString
 import org.locationtech.jts.geom.util.LinearComponentExtracter
 import qupath.lib.geom.Point2
@@ -22,14 +23,26 @@ class Outline {
 
     private static final String SHAPE = Classes.PREFIX + 'shape'
     private static final String STROKES = Classes.PREFIX + 'strokes'
+
+    /** The area that the scripts drew in, and the one that "deepscribble annotate" drew in. */
     private static final String REGION = Classes.PREFIX + 'region'
+    private static final String PART = Classes.PREFIX + 'part'
+
+    /** What is said of a stroke that `show` returns. */
+    static final String UNHEEDED =
+        'A stroke changes nothing where a result lies that is locked, was edited by hand, or ' +
+        'reaches beyond the area around the stroke: such a result stays as it is. Unlock it, ' +
+        'delete it, or draw a region around all of it.'
 
     private final PathObjectHierarchy hierarchy
     private final Area area
+    private final String className
 
-    Outline(PathObjectHierarchy hierarchy, Area area) {
+    /** @param className the class of the outline */
+    Outline(PathObjectHierarchy hierarchy, Area area, String className) {
         this.hierarchy = hierarchy
         this.area = area
+        this.className = className
     }
 
     /** The areas in which outlines of this image were drawn, so far as they still show. */
@@ -37,7 +50,8 @@ class Outline {
         Set<Area> found = new LinkedHashSet<Area>()
         for (PathObject annotation : annotations) {
             if (Classes.isOurs(annotation)) {
-                Area area = Area.parse(annotation.metadata[REGION])
+                Area area = Area.parse(annotation.metadata[REGION]) ?:
+                    Area.parse(annotation.metadata[PART])
                 if (area != null) {
                     found.add(area)
                 }
@@ -96,6 +110,22 @@ class Outline {
         }
     }
 
+    /** The strokes that have no effect because of results that stay, and what was left out for them. */
+    private List<Stroke> unheeded(
+        List<Stroke> drawn, Collection<PathObject> theirs, Collection<PathObject> left
+    ) {
+        Collection<PathObject> staying = theirs.findAll { PathObject it ->
+            it.pathClass?.toString() == className
+        }
+        return drawn.findAll { Stroke stroke ->
+            Geometry line = stroke.roi.geometry
+            stroke.tumor ?
+                left.any { PathObject it -> it.ROI.geometry.intersects(line) } &&
+                    !staying.any { PathObject it -> it.ROI.geometry.covers(line) } :
+                staying.any { PathObject it -> it.ROI.geometry.intersects(line) }
+        } as List<Stroke>
+    }
+
     /** How much rounding may change an area, square level-0 pixels. */
     private static double slack(ROI roi) {
         double squares = 0
@@ -120,9 +150,11 @@ class Outline {
     /**
      * Show an answer, as one change of the image.
      *
+     * @param drawn the strokes that it answers
      * @param obeyed strokes that are put away in the same change
+     * @return the strokes that change nothing, because results that must stay are in their way
      */
-    void show(Answer answer, Collection<PathObject> obeyed = []) {
+    List<Stroke> show(Answer answer, List<Stroke> drawn, Collection<PathObject> obeyed = []) {
         Map<UUID, PathObject> mine = shown()
         Set<UUID> came = answer.annotations.collect { PathObject it -> it.ID } as Set<UUID>
         List<PathObject> gone = mine.values().findAll { PathObject it ->
@@ -134,23 +166,39 @@ class Outline {
         Set<UUID> stay = hierarchy.annotationObjects.collect { PathObject it -> it.ID } as Set<UUID>
         stay.removeAll(gone.collect { PathObject it -> it.ID })
         // What is already there under this id is either the same polygon, or locked or edited.
-        List<PathObject> fresh = answer.annotations.findAll { PathObject it ->
-            !stay.contains(it.ID) && !isCovered(it, theirs)
-        }
+        List<PathObject> fresh = answer.annotations.findAll { PathObject it -> !stay.contains(it.ID) }
+        List<PathObject> left = fresh.findAll { PathObject it -> isCovered(it, theirs) }
+        fresh.removeAll(left)
+        List<Stroke> unheeded = unheeded(drawn, theirs, left)
         if (gone.isEmpty() && fresh.isEmpty() && obeyed.isEmpty()) {
-            return
+            return unheeded
         }
         hierarchy.selectionModel.deselectObjects(gone)
         gone.each { PathObject it -> hierarchy.removeObjectWithoutUpdate(it, true) }
-        came.each { UUID id -> mine[id]?.metadata?.put(REGION, area.toString()) }
+        came.each { UUID id ->
+            PathObject kept = mine[id]
+            if (kept != null) {
+                // It is no longer what "deepscribble annotate" may take away with its region.
+                kept.metadata.remove(PART)
+                kept.metadata.put(REGION, area.toString())
+            }
+        }
         fresh.each { PathObject it ->
             it.metadata.put(REGION, area.toString())
             if (area.z != 0 || area.t != 0) {
-                ((PathROIObject) it).setROI(it.ROI.updatePlane(ImagePlane.getPlane(area.z, area.t)))
+                onPlane((PathROIObject) it)
             }
             hierarchy.addObject(it, false)
         }
         obeyed.each { PathObject it -> it.pathClass = Classes.putAway(it.pathClass) }
         hierarchy.fireHierarchyChangedEvent(this)
+        return unheeded
+    }
+
+    /** The server knows no planes; what it measured holds on each, but QuPath drops it on moving. */
+    private void onPlane(PathROIObject result) {
+        Map<String, Number> measured = new LinkedHashMap<String, Number>(result.measurements)
+        result.setROI(result.ROI.updatePlane(ImagePlane.getPlane(area.z, area.t)))
+        result.measurements.putAll(measured)
     }
 }

@@ -48,14 +48,16 @@ class Picture {
         return Math.max(1d, modelMpp / mpp)
     }
 
+    /** Whether the image's pixels still are as large as they were when this was made. */
+    boolean isCurrent() {
+        return pixels.pixelCalibration.averagedPixelSizeMicrons == mpp
+    }
+
     /** The area as a PNG file at this scale, edge to edge. */
     byte[] png(Area area, double downsample) {
-        BufferedImage read = pixels.readRegion(RegionRequest.createInstance(
+        BufferedImage read = read(RegionRequest.createInstance(
             pixels.path, downsample, area.x, area.y, area.width, area.height, area.z, area.t
         ))
-        if (read == null) {
-            throw new Trouble("QuPath could not read the pixels at ${area}; has the file moved?")
-        }
         // Scanners leave the glass transparent, which would turn black.
         BufferedImage plain = new BufferedImage(read.width, read.height, BufferedImage.TYPE_INT_RGB)
         Graphics2D brush = plain.createGraphics()
@@ -64,5 +66,23 @@ class Picture {
         ByteArrayOutputStream file = new ByteArrayOutputStream()
         ImageIO.write(plain, 'PNG', file)
         return file.toByteArray()
+    }
+
+    private BufferedImage read(RegionRequest request) {
+        BufferedImage found = null
+        IOException cause = null
+        try {
+            found = pixels.readRegion(request)
+        } catch (IOException error) {
+            cause = error
+        }
+        if (found == null) {
+            throw new Trouble(
+                "QuPath could not read the pixels at ${request.x}, ${request.y} " +
+                "(${cause?.message ?: 'nothing came'}).\n\nHas the image\'s file moved, or is its " +
+                'disk not connected?', '', cause
+            )
+        }
+        return found
     }
 }

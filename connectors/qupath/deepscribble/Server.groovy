@@ -43,7 +43,8 @@ class Server {
         HttpRequest.Builder request = request('/v1/regions')
             .header('Content-Type', 'image/png')
             .PUT(HttpRequest.BodyPublishers.ofByteArray(png))
-        return wait(begin(request)).get('regionId').asString
+        JsonObject body = wait(begin(request))
+        return read { body.get('regionId').asString }
     }
 
     /** Ask for an outline as annotations; cancelling the answer cancels the server's work. */
@@ -90,6 +91,20 @@ class Server {
             return body
         }
         throw refused(response.statusCode(), body)
+    }
+
+    /**
+     * What this reads out of an answer.
+     *
+     * @throws Trouble if it is not there: another program answers with JSON as well
+     */
+    public <T> T read(Closure<T> reading) {
+        try {
+            return reading.call()
+        } catch (RuntimeException error) {
+            // Whatever is missing or of another kind: there are too many ways to name each.
+            throw strange(200, '', error)
+        }
     }
 
     private static JsonObject parsed(String text) {
@@ -139,17 +154,21 @@ class Server {
         String reason = text(body, 'reason')
         String detail = text(body, 'detail')
         if (reason == '' || reason == 'ROUTE_NOT_FOUND') {
-            boolean closed = status == 401 || status == 403
-            return new Trouble(
-                "${address} answered, but not as DeepScribble does (HTTP ${status}).\n\n" + (closed ?
-                'It wants a token. Ask who runs the server for one and write it into ' +
-                'Settings.groovy.' :
-                'Either another program has this port, or the server is too old or too new for ' +
-                'this script. "deepscribble --version" tells its version; the scripts that ' +
-                'belong to it come with it.'), reason
-            )
+            return strange(status, reason, null)
         }
         return new Trouble("The server refused: ${detail ?: reason}", reason)
+    }
+
+    private Trouble strange(int status, String reason, Throwable cause) {
+        boolean closed = status == 401 || status == 403
+        return new Trouble(
+            "${address} answered, but not as DeepScribble does (HTTP ${status}).\n\n" + (closed ?
+            'It wants a token. Ask who runs the server for one and write it into ' +
+            'Settings.groovy.' :
+            'Either another program has this port, or the server is too old or too new for ' +
+            'this script. "deepscribble --version" tells its version; the scripts that ' +
+            'belong to it come with it.'), reason, cause
+        )
     }
 
     private static String text(JsonObject body, String name) {

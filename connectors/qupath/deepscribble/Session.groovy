@@ -34,10 +34,16 @@ class Session {
     private final Set<Area> due = new LinkedHashSet<Area>()
     private PathObject root
 
-    /** @param bell rings when annotations have changed */
+    /** What was said already: texts, and strokes as text. */
+    private final Set<String> said = new HashSet<String>()
+
+    /**
+     * @param settled ids of annotations that wait for no answer
+     * @param bell rings when annotations have changed
+     */
     Session(
-        ImageData<BufferedImage> image, Settings settings, Server server, Model model,
-        BlockingQueue<Boolean> bell
+        ImageData<BufferedImage> image, Set<UUID> settled, Settings settings, Server server,
+        Model model, BlockingQueue<Boolean> bell
     ) {
         this.settings = settings
         this.server = server
@@ -47,9 +53,21 @@ class Session {
         hierarchy = image.hierarchy
         root = hierarchy.rootObject
         strokes = new Strokes(hierarchy, settings, picture, picture.downsample(model.mpp))
-        // What was drawn before has been answered or was never asked.
         strokes.look()
+        due.addAll(strokes.areas { Stroke it -> !settled.contains(it.id) })
         history.answer(strokes.state())
+    }
+
+    /** Whether the image's pixels still are as large as this takes them to be. */
+    boolean isCurrent() {
+        return picture.isCurrent()
+    }
+
+    /** Ids of the strokes that wait for no answer, as of the last look. */
+    Set<UUID> settled() {
+        Set<UUID> ids = strokes.all()*.id as Set<UUID>
+        due.each { Area it -> ids.removeAll(strokes.of(it)*.id) }
+        return ids
     }
 
     /** Look at the annotations, and answer strokes until none is due. */
@@ -98,20 +116,47 @@ class Session {
             drawing = new Drawing(area, settings, server, picture, model)
             drawings[area] = drawing
         }
-        Outline outline = new Outline(hierarchy, area)
+        Outline outline = new Outline(hierarchy, area, settings.outline)
         List<Stroke> drawn = strokes.of(area)
         Answer answer = drawing.ask(drawn, outline.shown().keySet()) {
             CompletableFuture<HttpResponse<String>> coming -> await(coming, area, drawn)
         }
         Collection<PathObject> obeyed = settings.hideStrokes ? strokes.visible(drawn) : []
-        Gui.run { outline.show(answer, obeyed) }
+        show(outline, answer, drawn, obeyed)
         obeyed.each { PathObject it -> Gui.hide(it.pathClass) }
         drawing.remember(answer, drawn, outline.shown().keySet())
         due.remove(area)
-        answer.warnings.each { String it -> LOG.warn(it) }
+        answer.warnings.each { String it -> say(it, it) }
         look()
         if (due.isEmpty()) {
             history.answer(strokes.state())
+        }
+    }
+
+    private void show(
+        Outline outline, Answer answer, List<Stroke> drawn, Collection<PathObject> obeyed
+    ) {
+        PathObject seen = root
+        boolean restored = false
+        List<Stroke> unheeded = []
+        Gui.run {
+            // Between the last look and this, only the window's thread could undo something.
+            restored = !hierarchy.rootObject.is(seen)
+            if (!restored) {
+                unheeded = outline.show(answer, drawn, obeyed)
+            }
+        }
+        if (restored) {
+            look()
+            throw new Superseded()
+        }
+        unheeded.each { Stroke it -> say(it.text, Outline.UNHEEDED) }
+    }
+
+    /** Tell what the pathologist need not answer, once for each reason. */
+    private void say(String reason, String message) {
+        if (said.add(reason)) {
+            Gui.whisper(message)
         }
     }
 

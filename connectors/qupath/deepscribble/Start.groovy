@@ -2,6 +2,8 @@ package deepscribble
 
 import groovy.transform.CompileStatic
 import java.awt.image.BufferedImage
+import org.slf4j.Logger
+import org.slf4j.LoggerFactory
 import qupath.lib.images.ImageData
 
 /**
@@ -13,6 +15,8 @@ import qupath.lib.images.ImageData
  */
 @CompileStatic
 class Start {
+
+    private static final Logger LOG = LoggerFactory.getLogger('DeepScribble')
 
     static void segment(ImageData<BufferedImage> image) {
         attempt { First.draw(new Settings(), image) }
@@ -33,11 +37,14 @@ class Start {
     private static void attempt(Closure action) {
         try {
             action.call()
-        } catch (Trouble trouble) {
+        } catch (InterruptedException stopped) {
+            throw stopped
+        } catch (Exception error) {
             if (!Gui.isOpen()) {
-                throw trouble
+                throw error
             }
-            Gui.say(trouble.message)
+            LOG.error('The script failed', error)
+            Gui.say(Trouble.of(error).message)
         }
     }
 }

@@ -70,7 +70,12 @@ class Strokes {
                 }
             }
         }
-        Outline.areas(annotations).each { Area area -> grow(area) }
+        Outline.areas(annotations).each { Area area ->
+            // "deepscribble annotate" rounds the edges of a region in its own way.
+            if (!regions.any { Area it -> it.contains(area) }) {
+                grow(area)
+            }
+        }
         known = inOrder(before, now, annotations)
         return changed(before)
     }
@@ -153,6 +158,16 @@ class Strokes {
         }
         squares.add(grown)
         return grown
+    }
+
+    /** All strokes, oldest first, as of the last look. */
+    Collection<Stroke> all() {
+        return known.values()
+    }
+
+    /** The areas that some strokes belong to, as of the last look. */
+    Set<Area> areas(Closure<Boolean> which) {
+        return known.values().findAll(which).collect { Stroke it -> areaOf(it.roi) } as Set<Area>
     }
 
     /** The strokes that belong to an area, oldest first, as of the last look. */

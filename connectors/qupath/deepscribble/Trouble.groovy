@@ -13,4 +13,12 @@ class Trouble extends Exception {
         super(message, cause)
         this.reason = reason
     }
+
+    /** What went wrong as something to be read, also where nobody foresaw it. */
+    static Trouble of(Throwable error) {
+        return error instanceof Trouble ? (Trouble) error : new Trouble(
+            "Something went wrong that DeepScribble did not expect: ${error}\n\n" +
+            'View > Show log tells where. Please report it to who gave you DeepScribble.', '', error
+        )
+    }
 }

@@ -68,6 +68,7 @@ Exit codes:
   1    nothing was done
   2    the command line is wrong
   3    a part was done; the table says what was not, and why
+  4    the OMERO server refuses the user or the password
   130  stopped by Ctrl-C; the same command goes on
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import typer
 
 from deepscribble.errors import InvalidInput
 from deepscribble.stores.omero import (
+    USER,
     Address,
     Credentials,
     find_credentials,
@@ -130,11 +132,13 @@ def _credentials(address: Address, options: OmeroOptions) -> Credentials:
     if options.ask_session:
         return Credentials(key=_ask("Session key"))
     if options.password_file is not None:
-        password = _first_line(options.password_file)
-        found = find_credentials(address, user=user, password=password)
-        if found is None or not found.user:
-            raise InvalidInput("--user", "say whose password --password-file holds")
-        return found
+        # No other place: whoever logs in there would do so by another password.
+        user = user or os.environ.get(USER, "")
+        if not user:
+            raise InvalidInput(
+                "--user", f"say whose password --password-file holds, here or with ${USER}"
+            )
+        return Credentials(user, _first_line(options.password_file))
     found = find_credentials(address, user=user)
     if found is not None:
         return found

@@ -44,6 +44,17 @@ def parse_box(text: str) -> Box:
     return Box(x, y, width, height)
 
 
+def parse_class(text: str) -> str:
+    """Read the name of a class.
+
+    Raises:
+        typer.BadParameter: there is none, and a run would not know its own results again.
+    """
+    if not text.strip():
+        raise typer.BadParameter("it is empty; give the name of a class, such as Tumor")
+    return text
+
+
 Image = Annotated[
     Path, typer.Argument(metavar="IMAGE", help="PNG, JPEG, TIFF, WebP or a whole slide.")
 ]
@@ -97,7 +108,10 @@ DeviceChoice = Annotated[
     Device, typer.Option("--device", help="Where the server started here computes.")
 ]
 ResultClass = Annotated[
-    str, typer.Option("--class", metavar="NAME", help="QuPath class of the outline.")
+    str,
+    typer.Option(
+        "--class", metavar="NAME", parser=parse_class, help="QuPath class of the outline."
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout, for machines; errors too.")

@@ -15,10 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepscribble.client import ModelInfo, ServerInfo
-from deepscribble.errors import DeepScribbleError, InvalidInput
+from deepscribble.errors import DeepScribbleError, InvalidInput, LoginRefused, SessionEnded
 from deepscribble.geometry import Outline, Warning
 
 INTERRUPTED = 130
+LOGIN_REFUSED = 4
+"""Trying again with the same password or key is no use, and may lock the user out."""
 
 
 @contextmanager
@@ -26,7 +28,8 @@ def reported(as_json: bool) -> Iterator[None]:
     """Turn errors into a sentence on stderr, or an object on stdout, and an exit code.
 
     Raises:
-        typer.Exit: 1 for a DeepScribbleError, 130 for Ctrl-C.
+        typer.Exit: 1 for a DeepScribbleError, 4 for a refused login or a session
+            that is over, 130 for Ctrl-C.
     """
     try:
         yield
@@ -37,7 +40,8 @@ def reported(as_json: bool) -> Iterator[None]:
             show_json({"error": about})
         else:
             Console(stderr=True, soft_wrap=True).print(f"[red]Error:[/red] {escape(str(error))}")
-        raise typer.Exit(1) from error
+        code = LOGIN_REFUSED if isinstance(error, LoginRefused | SessionEnded) else 1
+        raise typer.Exit(code) from error
     except (KeyboardInterrupt, typer.Abort) as error:
         raise typer.Exit(INTERRUPTED) from error
 

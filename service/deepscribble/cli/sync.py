@@ -42,9 +42,10 @@ Examples:
 \b
 Exit codes:
   0    it was stopped; with --once: all is well
-  1    it could not begin; with --once: nothing was done
+  1    it could not begin; with --once: nothing was done, as of images that another job holds
   2    the command line is wrong
   3    with --once: a part was done
+  4    the OMERO server refuses the user or the password; starting again is no use
   130  with --once: it was stopped before the end
 """
 

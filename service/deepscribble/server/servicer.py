@@ -163,6 +163,10 @@ class Servicer(DeepScribbleServicer):
     def _refine(self, request: pb.RefineRequest) -> Outline:
         started = time.perf_counter()
         region, pixels = self._read(request)
+        if request.known_strokes < 0:
+            raise InvalidInput(
+                "known_strokes", f"{request.known_strokes} is no number of strokes; send 0 or more"
+            )
         strokes = wire.read_strokes(request.strokes)
         prior: tuple[Polygon, ...] | None = None
         if request.HasField("prior"):

@@ -44,6 +44,13 @@ def test_a_file_in_the_home_folder_is_read(home):
     assert find_credentials(ADDRESS, user="bob", environment={}) is None
 
 
+def test_a_file_for_another_server_is_left_alone(home):
+    keep(home / ".omero", "omero.host=elsewhere\nomero.user=ada\nomero.pass=a\n")
+    assert find_credentials(ADDRESS, environment={}) is None
+    keep(home / ".omero", "omero.host=OMERO.example.org\nomero.user=ada\nomero.pass=a\n")
+    assert find_credentials(ADDRESS, environment={}) == Credentials("ada", "a")
+
+
 def test_a_file_that_ice_is_told_of_goes_first(home):
     keep(home / ".omero", "omero.user=ada\nomero.pass=a\n")
     keep(home / "ice.config", "omero.sess=key\n")

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from deepscribble.errors import InvalidInput, StoreUnavailable
+from deepscribble.errors import InvalidInput, SessionEnded, StoreUnavailable
 from deepscribble.stores.omero import Address, Credentials, open_omero
 
 pytest.importorskip("omero.gateway", reason="omero-py is not installed")
@@ -79,6 +79,17 @@ def test_a_server_whose_certificate_is_not_of_the_authority_is_refused(omero_ser
         )
 
 
+def test_a_file_of_certificates_that_is_none_is_named(omero_server, tmp_path):
+    authority = tmp_path / "authority.pem"
+    authority.write_text("no certificate")
+    with pytest.raises(InvalidInput, match=r"--certificates: .*authority\.pem cannot be used"):
+        Session(
+            at(omero_server),
+            Credentials(omero_server.user, omero_server.password),
+            Connection(authority=authority),
+        )
+
+
 @pytest.mark.parametrize("answer", ["removed", "timeout", "unknown"])
 def test_an_ended_session_is_renewed_once_and_a_key_cannot_be(own_omero_server, answer):
     server = own_omero_server
@@ -88,8 +99,33 @@ def test_an_ended_session_is_renewed_once_and_a_key_cannot_be(own_omero_server, 
     ):
         server.standin.expire(answer)
         assert session.find("Image", 1) is None
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(SessionEnded, match=r"refuses the session key.*omero login"):
             joined.find("Image", 1)
+        server.standin.forget_calls()
+        with pytest.raises(SessionEnded, match=r"refuses the session key.*omero login"):
+            joined.find("Image", 1)
+        assert not server.standin.calls()
+
+
+def test_a_password_that_is_right_no_longer_is_said_to_be_so_until_it_is_again(own_omero_server):
+    server = own_omero_server
+    with Session(at(server), Credentials(server.user, server.password)) as session:
+        change_password(server, "another")
+        try:
+            server.standin.expire()
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="its name or password is wrong"):
+                    session.find("Image", 1)
+        finally:
+            change_password(server, server.password)
+        assert session.find("Image", 1) is None
+
+
+def change_password(server, password):
+    from omero.rtypes import rstring
+
+    with server.gateway("root") as connection:
+        connection.getAdminService().changeUserPassword(server.user, rstring(password))
 
 
 def test_a_server_that_comes_back_is_used_again_and_one_that_does_not_is_said_to_be_gone(

@@ -80,6 +80,16 @@ def test_a_transform_is_applied():
     assert list(read_shape(drawn).points) == [[98, 51]]
 
 
+def test_a_transform_with_a_number_missing_is_a_problem():
+    drawn = shape(PointI, X=1, Y=2)
+    transform = AffineTransformI()
+    for name in ("A00", "A10", "A01", "A11", "A02"):
+        getattr(transform, f"set{name}")(rdouble(1))
+    drawn.setTransform(transform)
+    read = read_shape(drawn)
+    assert (read.points, read.problem) == ((), "its transform has no A12")
+
+
 def test_plane_lock_and_colour_are_read():
     drawn = shape(PointI, "Tumor", X=1, Y=2)
     assert (read_shape(drawn).z, read_shape(drawn).is_locked, read_shape(drawn).color) == (

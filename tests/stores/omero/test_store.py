@@ -163,8 +163,8 @@ def test_only_what_changed_is_replaced(omero_server, slide, opened, square, shap
     assert notes(omero_server) - unrelated == 2
 
 
-def rois(server, image):
-    with server.gateway() as connection:
+def rois(server, image, group=None):
+    with server.gateway(group=group) as connection:
         found = connection.getRoiService().findByImage(image, None, connection.SERVICE_OPTS)
         return {roi.getId().getValue() for roi in found.rois}
 
@@ -375,3 +375,78 @@ def test_an_image_with_nothing_new_costs_three_calls(omero_server, slide, opened
     assert store.answered(listed) == fingerprint(store.read(listed, Query()))
     calls = omero_server.standin.calls()
     assert calls == {"IQuery.findAllByQuery": 3}
+
+
+@pytest.mark.parametrize("group", ["ds-annotate", "ds-write"])
+def test_a_result_that_somebody_commented_on_stays_with_the_comment(
+    omero_server, slide, opened, square, group
+):
+    image = omero_server.image(slide, group=group)
+    store = opened(image)
+    write(store, listed_by(store), [square(10), square(150)])
+    seen = store.read(listed_by(store), Query())
+    late = plan_edit(seen, [square(12, strokes="s,t"), square(150)], everything)
+    first, second = sorted(rois(omero_server, image, group))
+    comment(omero_server, first, group)
+    with pytest.raises(StoreConflict, match="run again"):
+        store.write(listed_by(store), late, seen.version)
+    content = store.read(listed_by(store), Query())
+    assert [former.stays for former in content.formers] == ["locked", ""]
+    (warning,) = content.warnings
+    assert warning.code == "RESULTS_ANNOTATED"
+    assert f"Roi:{first}" in warning.message
+    assert f"Roi:{second}" not in warning.message
+    edit = write(store, listed_by(store), [])
+    assert (len(edit.removed), len(edit.kept)) == (1, 1)
+    assert rois(omero_server, image, group) == {first}
+    assert comments(omero_server, first, group) == ["not tumour"]
+
+
+def test_a_comment_on_a_result_that_is_being_replaced_is_a_conflict(
+    omero_server, slide, opened, square, monkeypatch
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10)])
+    (old,) = rois(omero_server, image)
+    save = store.session.save
+
+    def commented(objects, group):
+        comment(omero_server, old, "ds-annotate")
+        return save(objects, group)
+
+    monkeypatch.setattr(store.session, "save", commented)
+    with pytest.raises(StoreConflict, match="annotated a result"):
+        write(store, listed_by(store), [square(12, strokes="s,t")])
+    assert rois(omero_server, image) == {old}
+    assert comments(omero_server, old, "ds-annotate") == ["not tumour"]
+
+
+def comment(server, roi, group):
+    from omero.model import CommentAnnotationI, RoiAnnotationLinkI, RoiI
+    from omero.rtypes import rstring
+
+    link, text = RoiAnnotationLinkI(), CommentAnnotationI()
+    text.setTextValue(rstring("not tumour"))
+    link.setParent(RoiI(roi, False))
+    link.setChild(text)
+    with server.gateway("ds-bob", group) as connection:
+        connection.getUpdateService().saveObject(link, connection.SERVICE_OPTS)
+
+
+def comments(server, roi, group):
+    from omero.rtypes import rlong
+    from omero.sys import ParametersI
+
+    hql = (
+        "select l from RoiAnnotationLink l join fetch l.child a "
+        "where l.parent.id = :id order by a.id"
+    )
+    with server.gateway("ds-bob", group) as connection:
+        parameters = ParametersI()
+        parameters.addId(rlong(roi))
+        links = connection.getQueryService().findAllByQuery(
+            hql, parameters, connection.SERVICE_OPTS
+        )
+        children = [link.getChild() for link in links]
+        return [each.getTextValue().getValue() for each in children if hasattr(each, "_textValue")]

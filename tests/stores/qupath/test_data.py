@@ -153,4 +153,7 @@ def test_a_read_only_file_is_not_replaced(project: Any, result: Any) -> None:
     before = project.data.read_bytes()
     with pytest.raises(OutputRefused, match=r"data\.qpdata: the file is read-only"):
         project.write(result(BOX))
+    store, image, _ = project.read()
+    with pytest.raises(OutputRefused, match=r"data\.qpdata: the file is read-only"):
+        store.check(image)
     assert project.data.read_bytes() == before

@@ -7,6 +7,7 @@ import shapely
 
 from deepscribble.errors import OutputRefused, StoreConflict
 from deepscribble.stores import Edit, Query, plan_edit
+from deepscribble.stores.sorting import OFF_PLANE
 
 pytestmark = pytest.mark.qupath
 
@@ -37,6 +38,34 @@ def test_a_stroke_has_the_width_that_is_noted_on_it(project: Any, drawn: Any) ->
     project.change(lambda entry: drawn(entry, line, "Tumor", measurements=noted))
     _, _, content = project.read(Query(width=3))
     assert [stroke.width for stroke in content.strokes] == [3, 3, 3, 3, 7.5]
+
+
+def test_what_lies_on_another_plane_is_left_out_and_ours_stays(
+    project: Any, result: Any, drawn: Any
+) -> None:
+    _, _, before = project.read()
+    wanted = result(BOX)
+    project.write(wanted)
+
+    def move(entry: Any) -> None:
+        from deepscribble.stores.qupath.runtime import java_class
+
+        plane = java_class("qupath.lib.regions.ImagePlane").getPlane(1, 0)
+        line = drawn(entry, shapely.LineString([(10, 200), (20, 210)]), "Tumor").java_object
+        for moved in (line, ours_of(entry)):
+            moved.setROI(moved.getROI().updatePlane(plane))
+
+    project.change(move)
+    store, image, content = project.read()
+    assert len(content.strokes) == len(before.strokes)
+    assert content.ignored[OFF_PLANE] == 1
+    (former,) = content.formers
+    assert former.stays == OFF_PLANE
+    edit = plan_edit(content, [wanted], lambda _: True)
+    assert len(edit.added) == 1
+    assert not edit.removed
+    with pytest.raises(StoreConflict, match="another plane"):
+        store.write(image, Edit(removed=(former.id,)), content.version)
 
 
 def test_an_update_keeps_its_place_and_what_people_noted(

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from deepscribble.errors import NotFound
 from deepscribble.stores.omero.address import Address, is_address, parse_address
-from deepscribble.stores.omero.answers import fingerprint
-from deepscribble.stores.omero.credentials import Credentials, find_credentials
+from deepscribble.stores.omero.answers import fingerprint, has_doubles
+from deepscribble.stores.omero.credentials import USER, Credentials, find_credentials
 
 if TYPE_CHECKING:
     from deepscribble.stores.omero.login import Connection
     from deepscribble.stores.omero.store import OmeroStore
 
 __all__ = [
+    "USER",
     "Address",
     "Credentials",
     "find_credentials",
     "fingerprint",
+    "has_doubles",
     "is_address",
     "not_installed",
     "open_omero",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 
+from deepscribble.stores.omero.features import RESULT_ID
 from deepscribble.stores.omero.records import VERSIONED
 from deepscribble.stores.store import Content
 
@@ -34,3 +36,17 @@ def fingerprint(content: Content, origin: Iterable[str] = ()) -> str:
         digest.update(repr((area.id, area.name)).encode() + area.shape.normalize().wkb)
     digest.update(repr(tuple(origin)).encode())
     return f"sha256:{digest.hexdigest()}"
+
+
+def has_doubles(content: Content) -> bool:
+    """Whether results that may be changed share an id, as where a save was done after all.
+
+    A connection that is cut does not tell whether the server goes on with what it was asked, so
+    that the next run may save once more before it does. The run after that takes the older away.
+    """
+    ids = Counter(
+        former.metadata[RESULT_ID]
+        for former in content.formers
+        if RESULT_ID in former.metadata and not former.stays
+    )
+    return any(count > 1 for count in ids.values())

@@ -16,7 +16,8 @@ USER, PASSWORD, SESSION = "OMERO_USER", "OMERO_PASSWORD", "OMERO_SESSION"
 
 FILE = ".omero"
 """The file in the home folder that is read; omero.user, omero.pass and omero.sess are its names,
-one NAME=VALUE a line, as in a file for Ice's ICE_CONFIG, which goes before it."""
+one NAME=VALUE a line, as in a file for Ice's ICE_CONFIG, which goes before it. Where it has an
+omero.host, it is for that server alone."""
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -69,13 +70,13 @@ def find_credentials(
         return Credentials(user, password)
     if not user and environment.get(SESSION):
         return Credentials(key=environment[SESSION])
-    kept = _from_file(environment)
+    kept = _from_file(address, environment)
     if kept is not None and user in ("", kept.user):
         return kept
     return _logged_in(address, user)
 
 
-def _from_file(environment: Mapping[str, str]) -> Credentials | None:
+def _from_file(address: Address, environment: Mapping[str, str]) -> Credentials | None:
     path = Path(environment.get("ICE_CONFIG") or Path.home() / FILE)
     if not path.is_file():
         return None
@@ -88,7 +89,9 @@ def _from_file(environment: Mapping[str, str]) -> Credentials | None:
     values = {name.strip(): value.strip() for name, value in named}
     user, password = values.get("omero.user", ""), values.get("omero.pass", "")
     key = values.get("omero.sess", "")
-    if not key and not (user and password):
+    host = values.get("omero.host", "")
+    is_elsewhere = bool(host) and host.lower() != address.host.lower()
+    if is_elsewhere or (not key and not (user and password)):
         return None
     if mode & OTHERS:
         raise InvalidInput(str(path), f"others can read the password in it; run: chmod 600 {path}")

@@ -12,6 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from deepscribble.errors import InvalidInput
+from deepscribble.geometry import Warning
 from deepscribble.stores.areas import polygon_of
 from deepscribble.stores.classes import matches
 from deepscribble.stores.features import METADATA_PREFIX, NAMESPACE, Feature
@@ -73,6 +74,19 @@ def rois_by_id(records: Sequence[Record], view: View) -> dict[str, Record]:
     return found
 
 
+def annotated_warning(records: Sequence[Record], view: View) -> tuple[Warning, ...]:
+    """The warning, code RESULTS_ANNOTATED, of results that stay for what hangs on them; or none."""
+    held = [record for record in records if record.annotations and record.is_made_by(view.user)]
+    if not held:
+        return ()
+    numbers = ", ".join(f"Roi:{record.id}" for record in held)
+    message = (
+        f"{view.image}: {len(held)} results of ours stay as they are, since somebody annotated "
+        f"them in OMERO ({numbers}); take the annotations off to have them outlined anew"
+    )
+    return (Warning("RESULTS_ANNOTATED", message),)
+
+
 def _owners(records: Sequence[Record], view: View) -> dict[str, int]:
     """Which Roi has a UUID by right: the newest of ours."""
     return {
@@ -106,7 +120,8 @@ def _features(
             len(groups) == 1 or said.id == record.note.get(RESULT_ID)
         )
         note: Mapping[str, str] = (record.note or {}) if is_ours else {}
-        stays = is_ours and (len(groups) > 1 or not record.is_made_by(view.user))
+        is_fixed = bool(record.annotations) or not record.is_made_by(view.user)
+        stays = is_ours and (len(groups) > 1 or is_fixed)
         yield Feature(
             where=f"{where} Shape:{drawings[0].id}",
             id=_id_in(record, said, drawings, owners),

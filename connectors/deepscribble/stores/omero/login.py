@@ -13,7 +13,7 @@ import Ice
 import omero
 import omero.clients
 
-from deepscribble.errors import InvalidInput, StoreUnavailable
+from deepscribble.errors import InvalidInput, LoginRefused, StoreUnavailable
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.credentials import Credentials
 
@@ -63,13 +63,15 @@ def log_in(address: Address, credentials: Credentials, connection: Connection) -
     """An `omero.client` with a session that is kept alive.
 
     Raises:
-        InvalidInput: the server refuses who logs in, or its certificate is refused here.
+        LoginRefused: the server refuses who logs in.
+        InvalidInput: it begins no session, or its certificate is refused here, or the file of the
+            authority cannot be used.
         StoreUnavailable: nobody answers there in time, or somebody else does.
     """
     _knock(address, connection.patience)
     # Its warnings of a retry go to stderr, beside the sentence that ends up there.
     logging.getLogger("omero.client").setLevel(logging.ERROR)
-    client = omero.client(host=address.host, port=address.port, pmap=_properties(connection))
+    client = _client(address, connection)
     client.setAgent(AGENT)
     try:
         _enter(client, address, credentials, connection)
@@ -118,6 +120,20 @@ def first_line(text: object) -> str:
     return lines[0].strip() if lines else "no reason given"
 
 
+def _client(address: Address, connection: Connection) -> Any:
+    properties = _properties(connection)
+    try:
+        return omero.client(host=address.host, port=address.port, pmap=properties)
+    except (Ice.PluginInitializationException, Ice.InitializationException) as error:
+        if connection.authority is None:
+            raise
+        raise InvalidInput(
+            "--certificates",
+            f"{connection.authority} cannot be used ({first_line(error.reason)}); give a file of "
+            "certificates in PEM that you may read",
+        ) from error
+
+
 def _enter(client: Any, address: Address, credentials: Credentials, connection: Connection) -> None:
     """Begin the session."""
     try:
@@ -127,11 +143,17 @@ def _enter(client: Any, address: Address, credentials: Credentials, connection: 
             client.createSession(credentials.user, credentials.password)
         client.enableKeepAlive(KEEP_ALIVE_SECONDS)
     except Glacier2.PermissionDeniedException as error:
-        raise _refused(address, credentials, "its name or password is wrong") from error
+        raise LoginRefused(
+            address.server, _refusal(credentials, "its name or password is wrong")
+        ) from error
     except omero.ExpiredCredentialException as error:
-        raise _refused(address, credentials, "its password has expired") from error
+        raise LoginRefused(
+            address.server, _refusal(credentials, "its password has expired")
+        ) from error
     except Glacier2.CannotCreateSessionException as error:
-        raise _refused(address, credentials, error.reason or "no reason given") from error
+        # Such as too many sessions, which may pass.
+        reason = error.reason or "no reason given"
+        raise InvalidInput(address.server, _refusal(credentials, reason)) from error
     except Ice.SecurityException as error:
         advice = (
             "its certificate is not of the authority that was given"
@@ -174,13 +196,10 @@ def _properties(connection: Connection) -> dict[str, str]:
     return properties
 
 
-def _refused(address: Address, credentials: Credentials, reason: str) -> InvalidInput:
-    return InvalidInput(
-        address.server,
-        f"the OMERO server refuses {credentials.name}: {first_line(reason)}; "
-        + (
-            "make a new session with omero login"
-            if credentials.key
-            else "check the user and give the password anew"
-        ),
+def _refusal(credentials: Credentials, reason: str) -> str:
+    advice = (
+        "make a new session with omero login"
+        if credentials.key
+        else "check the user and give the password anew"
     )
+    return f"the OMERO server refuses {credentials.name}: {first_line(reason)}; {advice}"

@@ -33,6 +33,8 @@ class Record:
         drawings: Its shapes, in their order.
         note: The names and values of our MapAnnotation on it; None if it carries none.
         note_owner: The number of the user who owns that, 0 without one.
+        annotations: The numbers of the links to all else that hangs on it, such as comments. They
+            would be deleted with it.
     """
 
     id: int
@@ -40,6 +42,7 @@ class Record:
     drawings: tuple[Drawing, ...]
     note: Mapping[str, str] | None
     note_owner: int = 0
+    annotations: tuple[int, ...] = ()
 
     def is_made_by(self, user: int) -> bool:
         """Whether it is a result that this user's DeepScribble wrote."""
@@ -49,7 +52,8 @@ class Record:
     def digest(self) -> str:
         """All of it as text; equal exactly if nothing changed."""
         drawn = ((drawing.id, drawing.digest) for drawing in self.drawings)
-        return repr((self.id, self.owner, tuple(drawn), sorted((self.note or {}).items())))
+        note = sorted((self.note or {}).items())
+        return repr((self.id, self.owner, tuple(drawn), note, self.annotations))
 
 
 def read_records(rois: Iterable[Any]) -> tuple[Record, ...]:
@@ -79,20 +83,29 @@ def owner_of(entity: Any) -> int:
 
 def namespace_of(annotation: Any) -> str:
     """The namespace of an annotation, or empty."""
-    wrapped = annotation.getNs() if annotation.isLoaded() else None
+    is_seen = annotation is not None and annotation.isLoaded()
+    wrapped = annotation.getNs() if is_seen else None
     return "" if wrapped is None else str(wrapped.getValue())
 
 
 def _record(id: int, roi: Any) -> Record:
     # The list of shapes has a gap where one was deleted.
     shapes = [shape for shape in roi.copyShapes() if shape is not None and shape.isLoaded()]
-    notes = [
-        link.getChild()
-        for link in roi.copyAnnotationLinks()
-        if link is not None and namespace_of(link.getChild()) == RESULT
-    ]
+    owner = owner_of(roi)
+    links = [link for link in roi.copyAnnotationLinks() if link is not None]
+    notes = [link.getChild() for link in links if _is_note(link)]
+    others = (link for link in links if not (_is_note(link) and _is_of(owner, link)))
+    annotations = tuple(sorted(int(link.getId().getValue()) for link in others))
     drawings = tuple(read_shape(shape) for shape in shapes)
     if not notes:
-        return Record(id, owner_of(roi), drawings, None)
+        return Record(id, owner, drawings, None, annotations=annotations)
     note = max(notes, key=lambda each: each.getId().getValue())
-    return Record(id, owner_of(roi), drawings, pairs_of(note), owner_of(note))
+    return Record(id, owner, drawings, pairs_of(note), owner_of(note), annotations)
+
+
+def _is_note(link: Any) -> bool:
+    return namespace_of(link.getChild()) == RESULT
+
+
+def _is_of(user: int, link: Any) -> bool:
+    return owner_of(link) == owner_of(link.getChild()) == user

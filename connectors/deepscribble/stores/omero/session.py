@@ -15,7 +15,14 @@ import omero.cmd
 import omero.sys
 from omero.rtypes import rlong, rstring
 
-from deepscribble.errors import DeepScribbleError, InvalidInput, OutputRefused
+from deepscribble.errors import (
+    DeepScribbleError,
+    InvalidInput,
+    LoginRefused,
+    OutputRefused,
+    SessionEnded,
+    StoreUnavailable,
+)
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.credentials import Credentials
 from deepscribble.stores.omero.login import (
@@ -88,6 +95,7 @@ class Session(AbstractContextManager["Session"]):
         self._credentials = credentials
         self._connection = connection
         self._lock = threading.Lock()
+        self._refusal_for_good = ""
         self._login = Login(log_in(address, credentials, connection))
         try:
             self.user = self._read(_user_id)
@@ -103,15 +111,18 @@ class Session(AbstractContextManager["Session"]):
             is_repeatable: Whether it may run twice; if not, the session is renewed all the same.
 
         Raises:
+            SessionEnded: the session that was joined is over; so says every call from then on.
             StoreUnavailable: the server went away, or does not let us in again; or the work was
                 cut off and is not repeatable, so that what became of it is not known.
             DeepScribbleError: as the work raises.
         """
+        if self._refusal_for_good:
+            raise SessionEnded(self._refusal_for_good)
         login = self._login
         try:
             return work(login)
         except LOST as error:
-            self._renew(login, error)
+            self._renew(login)
             if not is_repeatable:
                 raise unavailable(self.address, error) from error
         try:
@@ -240,17 +251,23 @@ class Session(AbstractContextManager["Session"]):
             f"{self.address.server}: the OMERO server refuses to {what} ({said(error)}); {advice}"
         )
 
-    def _renew(self, failed: Login, cause: Exception) -> None:
+    def _renew(self, failed: Login) -> None:
         """Log in anew unless another thread did so since the login that failed."""
         with self._lock:
+            if self._refusal_for_good:
+                raise SessionEnded(self._refusal_for_good)
             if self._login is not failed:
                 return
             drop_client(failed.client)
             try:
                 self._login = Login(log_in(self.address, self._credentials, self._connection))
             except InvalidInput as error:
-                # Whoever got in before is no longer let in: the session has ended for good.
-                raise unavailable(self.address, cause) from error
+                # A password may be right again later, as when the directory that checks it comes
+                # back; the key of a session that is over never is.
+                if self._credentials.key and isinstance(error, LoginRefused):
+                    self._refusal_for_good = str(error)
+                    raise SessionEnded(self._refusal_for_good) from error
+                raise StoreUnavailable(str(error)) from error
 
 
 def _user_id(login: Login) -> int:

@@ -65,7 +65,7 @@ def read_shape(shape: Any) -> Drawing:
     if type in READERS:
         kind, read = READERS[type]
         try:
-            points = transformed(read(shape), matrix)
+            points = transformed(read(shape), _whole(matrix))
         except InvalidInput as error:
             problem = error.reason
     text, locked = _value(shape.getTextValue()), bool(_value(shape.getLocked()))
@@ -143,12 +143,22 @@ def _raw(shape: Any) -> tuple[Any, ...]:
     return tuple(_value(get()) for get in getters if get is not None)
 
 
-def _matrix(shape: Any) -> tuple[float, ...] | None:
+def _matrix(shape: Any) -> tuple[float | None, ...] | None:
     transform = shape.getTransform()
     if transform is None:
         return None
-    numbers = [_value(getattr(transform, f"get{name}")()) for name in MATRIX]
-    return None if None in numbers else tuple(float(number) for number in numbers)
+    return tuple(_value(getattr(transform, f"get{name}")()) for name in MATRIX)
+
+
+def _whole(matrix: tuple[float | None, ...] | None) -> tuple[float, ...] | None:
+    """A matrix all of whose numbers are there."""
+    if matrix is None:
+        return None
+    numbers = tuple(float(number) for number in matrix if number is not None)
+    if len(numbers) < len(matrix):
+        missing = (name for name, number in zip(MATRIX, matrix, strict=True) if number is None)
+        raise InvalidInput("", f"its transform has no {', '.join(missing)}")
+    return numbers
 
 
 def _value(wrapped: Any) -> Any:

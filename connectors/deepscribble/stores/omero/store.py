@@ -12,7 +12,7 @@ from deepscribble.errors import InvalidInput, NotFound
 from deepscribble.slides import Slide
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.answers import ANSWER, FINGERPRINT
-from deepscribble.stores.omero.features import View, to_features
+from deepscribble.stores.omero.features import View, annotated_warning, to_features
 from deepscribble.stores.omero.images import Image, list_images
 from deepscribble.stores.omero.notes import ImageNotes, Notes
 from deepscribble.stores.omero.pixels import open_pixels
@@ -28,8 +28,9 @@ class OmeroStore:
     """The images that an address means, with Rois for annotations.
 
     Strokes and regions are Rois of anybody; results are Rois of the user who is logged in, each
-    with a note (a MapAnnotation) of its origin. Nothing else is ever changed or deleted. The
-    server keeps no copy of deleted results: the journal has them.
+    with a note (a MapAnnotation) of its origin. Nothing else is ever changed or deleted, nor a
+    result that somebody annotated. The server keeps no copy of deleted results: the journal has
+    them.
 
     Args:
         session: The session; the store closes it.
@@ -93,15 +94,18 @@ class OmeroStore:
             formers=found.formers,
             ids=found.ids,
             ignored=found.ignored,
-            warnings=found.warnings,
+            warnings=(*found.warnings, *annotated_warning(records, view)),
             version=version_of(records, self.session.user),
+            others=len(records) - len(found.formers),
         )
+
+    def check(self, image: StoreImage) -> None:
+        """As `Store.check`; what only the server knows it says at the write."""
+        self._sound(image)
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """As `Store.write`; what others drew since `read` is no conflict."""
-        known = self._known(image)
-        if known.problem:
-            raise InvalidInput(image.id, known.problem)
+        known = self._sound(image)
         return Writer(self.session, known, self._view(known)).write(edit, seen)
 
     def open(self, image: StoreImage, mpp: float | None) -> Slide:
@@ -155,6 +159,18 @@ class OmeroStore:
             known = self._images.get(image.id)
         if known is None:
             raise NotFound(f"{image.id}: no longer among the images of {self._address}")
+        return known
+
+    def _sound(self, image: StoreImage) -> Image:
+        """As `_known`, of an image that can be worked on.
+
+        Raises:
+            InvalidInput: there is a problem with it.
+            NotFound: as `_known`.
+        """
+        known = self._known(image)
+        if known.problem:
+            raise InvalidInput(image.id, known.problem)
         return known
 
     def _view(self, image: Image) -> View:

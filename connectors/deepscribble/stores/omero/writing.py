@@ -1,13 +1,14 @@
 """An edit applied to an image in OMERO: save the new, read it back, then delete the old.
 
 At every moment the image has the old results, or the new ones, or both. Where both are left the
-next run takes the older ones away.
+next run takes the older ones away. Nothing is saved a second time in one run: a save whose answer
+was lost may still be on its way.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from deepscribble.errors import OutputRefused, StoreConflict, StoreUnavailable
@@ -64,24 +65,35 @@ class Writer:
         rois = rois_by_id(before, self.view)
         old = [rois[id] for id in (*(result.id for result in edit.updated), *edit.removed)]
         results = (*edit.added, *edit.updated)
-        after = self._save(results) if results else before
+        saved = self._save(results, {record.id for record in old}) if results else ()
         if old:
             self.session.delete({"Roi": [record.id for record in old]}, self.image.group)
         gone = {record.id for record in old}
-        stay = [record for record in after if record.id not in gone]
+        # What else came up meanwhile, such as a save of an earlier run whose answer was lost, was
+        # not seen by this run, so the version must not have it.
+        stay = [record for record in before if record.id not in gone] + list(saved)
         ours = version_of(stay, self.view.user).partition(BETWEEN)[0]
         return BETWEEN.join((ours, seen.partition(BETWEEN)[2] or others))
 
-    def _save(self, results: Sequence[Result]) -> tuple[Record, ...]:
-        """Save results in one transaction, read them back, and take them away if they differ."""
+    def _save(self, results: Sequence[Result], old: Set[int]) -> Sequence[Record]:
+        """Save results in one transaction, read them back, and take them away if they differ.
+
+        Args:
+            results: What to save.
+            old: The numbers of the Rois that are to make room for them.
+
+        Raises:
+            StoreConflict: somebody hung something on one of the old.
+        """
         write = str(uuid.uuid4())
         links = [to_link(result, self.image.id, self.image.own_plane, write) for result in results]
         try:
             self.session.save(links, self.image.group)
         except StoreUnavailable:
-            # The answer was lost, maybe not what was asked: the server knows.
+            # The answer was lost, maybe not what was asked. The server knows it once it is done
+            # with it; until then a second save might become a second set.
             if not self._saved(load(self.session, self.image), write):
-                self.session.save(links, self.image.group)
+                raise
         after = load(self.session, self.image)
         saved = self._saved(after, write)
         stored = {next(iter(rois_by_id([record], self.view)), ""): record for record in saved}
@@ -91,14 +103,24 @@ class Writer:
             if result.id not in stored or not holds(stored[result.id], result, write)
         ]
         if wrong or len(saved) != len(results):
-            if saved:
-                self.session.delete({"Roi": [record.id for record in saved]}, self.image.group)
+            self._take_back(saved)
             raise OutputRefused(
                 f"{self.view.image}: {len(wrong) or len(saved)} of {len(results)} outlines did not "
                 "read back from OMERO as they were written, so they were taken away again; the "
                 "former ones are untouched"
             )
-        return after
+        if any(record.id in old and record.annotations for record in after):
+            self._take_back(saved)
+            raise StoreConflict(
+                f"{self.view.image}: somebody annotated a result of ours that was to be replaced, "
+                "so the image was left alone; run again"
+            )
+        return saved
+
+    def _take_back(self, saved: Sequence[Record]) -> None:
+        numbers = [record.id for record in saved if not record.annotations]
+        if numbers:
+            self.session.delete({"Roi": numbers}, self.image.group)
 
     def _saved(self, records: Sequence[Record], write: str) -> list[Record]:
         return [

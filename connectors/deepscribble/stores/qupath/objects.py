@@ -17,6 +17,7 @@ from deepscribble.stores.classes import matches
 from deepscribble.stores.features import METADATA_PREFIX, Feature
 from deepscribble.stores.qupath.runtime import java_class
 from deepscribble.stores.shape import ROUNDING, shape_of
+from deepscribble.stores.sorting import OFF_PLANE
 from deepscribble.stores.store import Edit, Query, Result
 
 MODEL = f"{METADATA_PREFIX}model."
@@ -65,6 +66,7 @@ def _outside(annotation: Any, where: str) -> Feature:
     name = annotation.getName()
     path_class = annotation.getPathClass()
     metadata = annotation.getMetadata()
+    roi = annotation.getROI()
     return Feature(
         where=f"{where}: annotation {id}",
         id=id,
@@ -77,6 +79,7 @@ def _outside(annotation: Any, where: str) -> Feature:
         if metadata.isEmpty()
         else {str(entry.getKey()): str(entry.getValue()) for entry in metadata.entrySet()},
         is_locked=bool(annotation.isLocked()),
+        is_off_plane=roi is not None and (int(roi.getZ()), int(roi.getT())) != (0, 0),
     )
 
 
@@ -161,11 +164,15 @@ def _ours(annotations: dict[str, list[Any]], id: str, where: str) -> Any:
         there = "no annotation" if not found else "more than one annotation"
         raise StoreConflict(f"{where}: there is {there} {id}; run again")
     feature = _outside(found[0], where)
-    if feature.is_locked or not feature.is_ours:
-        raise StoreConflict(
-            f"{where}: annotation {id} is {'locked' if feature.is_locked else 'not ours'}; "
-            "it was left alone"
-        )
+    reason = ""
+    if feature.is_locked:
+        reason = "locked"
+    elif feature.is_off_plane:
+        reason = OFF_PLANE
+    elif not feature.is_ours:
+        reason = "not ours"
+    if reason:
+        raise StoreConflict(f"{where}: annotation {id} is {reason}; it was left alone")
     return found[0]
 
 

@@ -106,6 +106,11 @@ class ProjectStore:
             version=version_of(data),
         )
 
+    def check(self, image: StoreImage) -> None:
+        """As `Store.check`."""
+        with self._java:
+            check_permitted(_folder_of(self._entry(image)) / FILE)
+
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         """As `Store.write`."""
 
