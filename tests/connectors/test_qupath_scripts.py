@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ pytestmark = pytest.mark.qupath
 
 WIDTH, HEIGHT = 256, 192
 LIMIT_BYTES = 4096
+
+MOMENT = 1.0
+"""Seconds between what a person sees and takes back; it takes that long with any hand."""
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +127,13 @@ def test_each_version_segments_refines_and_undoes(
     desk.run("RefineLive")
     desk.draw(first := tumor())
     desk.core.wait(lambda: desk.obeys(first), "obedience")
+    between = set(each_core.features())
     desk.draw(second := not_tumor())
     desk.core.wait(lambda: desk.obeys(first, second), "obedience")
+    time.sleep(MOMENT)
     desk.core("undo")
+    desk.core.wait(lambda: set(each_core.features()) == between, "one correction undone")
+    time.sleep(MOMENT)
     desk.core("undo")
     desk.core.wait(lambda: set(each_core.features()) == before, "both corrections undone")
     desk.run("StopLive")
@@ -328,13 +336,16 @@ def test_a_correction_is_one_step_of_undo_and_the_window_changes_on_its_own_thre
         live.core.answered(*ids)
         states.append(shown())
     for state in (states[1], states[0]):
+        time.sleep(MOMENT)
         live.core("undo")
         live.core.wait(lambda state=state: shown() == state, "all of a correction undone")
     for state in (states[1], states[2]):
+        time.sleep(MOMENT)
         live.core("redo")
         live.core.wait(lambda state=state: shown() == state, "all of a correction redone")
     assert live.core.state()["threads"] == ["JavaFX Application Thread"]
 
+    time.sleep(MOMENT)
     live.core("undo")
     live.core.wait(lambda: shown() == states[1], "undone")
     live.draw(third := drawn("LineString", [[30, 150], [50, 160]]))
@@ -363,6 +374,7 @@ def test_undoing_just_before_an_answer_shows_leaves_it_out(live: Desk) -> None:
     live.core.wait(lambda: second["id"] not in live.core.features(), "undone")
     live.draw(third := drawn("Point", [30, 150]))
     live.core.answered(first["id"], third["id"])
+    time.sleep(MOMENT)
     live.core("undo")
     live.core.wait(lambda: set(live.core.outline()) == set(before), "the outline as it was")
 
