@@ -7,7 +7,6 @@ and the next run goes on from there.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -125,38 +124,37 @@ class _Run:
 
         While one image is compared and written, the server computes the next.
         """
-        finishing: deque[Future[ImageReport]] = deque()
+        writing: list[Future[ImageReport]] = []
         with ThreadPoolExecutor(1, "deepscribble-writer") as writer:
             for step in steps:
                 match step:
                     case Known(image, entry):
-                        finishing.append(
-                            _settled(
-                                ImageReport(
-                                    image.id,
-                                    image.name,
-                                    State.UNCHANGED,
-                                    unchanged=int(entry["unchanged"]),
-                                    kept=int(entry["kept"]),
-                                    warnings=done_warnings(entry),
-                                )
-                            )
+                        yield from _written(writing)
+                        yield ImageReport(
+                            image.id,
+                            image.name,
+                            State.UNCHANGED,
+                            unchanged=int(entry["unchanged"]),
+                            kept=int(entry["kept"]),
+                            warnings=done_warnings(entry),
                         )
                     case Failed(image, problem):
-                        finishing.append(_settled(_failed(image, problem)))
+                        yield from _written(writing)
+                        yield _failed(image, problem)
                     case Begun():
                         work = Work(step)
                     case Ready():
                         try:
                             self._outline(work, step)
                         except ServerUnavailable:
-                            yield from _all(finishing)
+                            yield from _written(writing)
                             raise
                     case Ended():
-                        finishing.append(writer.submit(self._finish, work))
-                while len(finishing) > 1 or (finishing and finishing[0].done()):
-                    yield finishing.popleft().result()
-            yield from _all(finishing)
+                        yield from _written(writing)
+                        writing.append(writer.submit(self._finish, work))
+                if writing and writing[0].done():
+                    yield from _written(writing)
+            yield from _written(writing)
 
     def _outline(self, work: Work, ready: Ready) -> None:
         """Ask for the outline of a part."""
@@ -264,17 +262,10 @@ def _mostly_in(former: Former, shape: shapely.Geometry) -> bool:
     return bool(area and former.shape.intersection(shape).area >= MOSTLY * area)
 
 
-def _settled(report: ImageReport) -> Future[ImageReport]:
-    """A report that is there already, to wait its turn among those that are not."""
-    future: Future[ImageReport] = Future()
-    future.set_result(report)
-    return future
-
-
-def _all(finishing: deque[Future[ImageReport]]) -> Iterator[ImageReport]:
-    """What is left, in order, each as it is done."""
-    while finishing:
-        yield finishing.popleft().result()
+def _written(writing: list[Future[ImageReport]]) -> Iterator[ImageReport]:
+    """The report of the image that is being written, if one is; it is taken out."""
+    while writing:
+        yield writing.pop().result()
 
 
 def _failed(image: StoreImage, *problems: str, state: State = State.FAILED) -> ImageReport:

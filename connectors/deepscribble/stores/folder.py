@@ -87,15 +87,7 @@ class FolderStore:
             data = read_bytes(path)
             features = parse_features(parse_json(data, str(path)), str(path))
             found, version = sort_features(features, query, path.name), _digest(data)
-        return Content(
-            areas=found.areas,
-            strokes=found.strokes,
-            formers=found.formers,
-            ids=found.ids,
-            ignored=found.ignored,
-            warnings=found.warnings,
-            version=version,
-        )
+        return found.content(version)
 
     def check(self, image: StoreImage) -> None:
         """As `Store.check`."""

@@ -21,7 +21,7 @@ from deepscribble.stores.areas import is_area, polygons_of
 from deepscribble.stores.classes import matches
 from deepscribble.stores.features import METADATA_PREFIX, NAMESPACE, Feature
 from deepscribble.stores.shape import is_described, shape_of
-from deepscribble.stores.store import Area, Former, Query
+from deepscribble.stores.store import Area, Content, Former, Query
 
 KINDS = {"LineString": Kind.POLYLINE, "Point": Kind.POINTS, "Polygon": Kind.BRUSH}
 
@@ -48,6 +48,18 @@ class Sorted:
     ids: frozenset[str]
     ignored: Mapping[str, int]
     warnings: tuple[Warning, ...]
+
+    def content(self, version: str) -> Content:
+        """What `Store.read` answers, of a store whose annotations have this version."""
+        return Content(
+            areas=self.areas,
+            strokes=self.strokes,
+            formers=self.formers,
+            ids=self.ids,
+            ignored=self.ignored,
+            warnings=self.warnings,
+            version=version,
+        )
 
 
 def sort_features(features: Iterable[Feature], query: Query, where: str) -> Sorted:

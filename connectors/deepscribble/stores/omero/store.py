@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -88,14 +89,9 @@ class OmeroStore:
         records = load(self.session, known)
         view = self._view(known)
         found = sort_features(to_features(records, view, query), query, view.image)
-        return Content(
-            areas=found.areas,
-            strokes=found.strokes,
-            formers=found.formers,
-            ids=found.ids,
-            ignored=found.ignored,
+        return replace(
+            found.content(version_of(records, self.session.user)),
             warnings=(*found.warnings, *annotated_warning(records, view)),
-            version=version_of(records, self.session.user),
             others=len(records) - len(found.formers),
         )
 

@@ -95,16 +95,7 @@ class ProjectStore:
             stored = parse_data(data, folder / FILE, image.name)
             with failing_as(partial(InvalidInput, image.name)):
                 features = features_of(stored.hierarchy, query, image.name)
-        found = sort_features(features, query, image.name)
-        return Content(
-            areas=found.areas,
-            strokes=found.strokes,
-            formers=found.formers,
-            ids=found.ids,
-            ignored=found.ignored,
-            warnings=found.warnings,
-            version=version_of(data),
-        )
+        return sort_features(features, query, image.name).content(version_of(data))
 
     def check(self, image: StoreImage) -> None:
         """As `Store.check`."""
