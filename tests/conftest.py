@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -74,16 +75,23 @@ def refine_card(guide_card: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def untrained_models(
-    tmp_path_factory: pytest.TempPathFactory, guide_card: Any, refine_card: Any
-) -> Path:
-    """A registry of a GuideNet and a RefineNet with random weights: restless, hence revealing."""
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a registry of the models of cards, with random weights: restless, hence revealing."""
     import torch
 
     from deepscribble.models import build_network, save_model
 
-    folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    for card in (guide_card, refine_card):
-        save_model(folder, build_network(card), card)
-    return folder
+    def made(*cards: Any) -> Path:
+        folder = tmp_path_factory.mktemp("models")
+        torch.manual_seed(0)
+        for card in cards:
+            save_model(folder, build_network(card), card)
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def untrained_models(untrained: Callable[..., Path], guide_card: Any, refine_card: Any) -> Path:
+    """A registry of a GuideNet and a RefineNet that nobody trained."""
+    return untrained(guide_card, refine_card)

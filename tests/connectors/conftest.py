@@ -220,20 +220,10 @@ def _received(connection: socket.socket) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def small_models(
-    tmp_path_factory: pytest.TempPathFactory, guide_card: Any, refine_card: Any
-) -> Path:
+def small_models(untrained: Callable[..., Path], guide_card: Any, refine_card: Any) -> Path:
     """Networks that nobody trained, on small tiles: restless answers for little work."""
-    import torch
-
-    from deepscribble.models import build_network, save_model
-
-    folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    for card in (guide_card, refine_card.model_copy(update={"influence_radius": 32.0})):
-        small = card.model_copy(update={"patch_size": 96})
-        save_model(folder, build_network(small), small)
-    return folder
+    near = refine_card.model_copy(update={"influence_radius": 32.0})
+    return untrained(*(card.model_copy(update={"patch_size": 96}) for card in (guide_card, near)))
 
 
 @pytest.fixture(scope="session")

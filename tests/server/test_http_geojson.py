@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from deepscribble.client import Client
 from deepscribble.geometry import Kind, Label, Outline, Region, Stroke, wire
-from deepscribble.models import Card, build_network, save_model
+from deepscribble.models import Card
 from deepscribble.server import Faces, background_faces
 from deepscribble.stores import polygon_id
 from deepscribble.v1 import deepscribble_pb2 as pb
@@ -28,15 +27,9 @@ GEOJSON = {"Accept": "application/geo+json"}
 
 
 @pytest.fixture(scope="module")
-def near_models(
-    tmp_path_factory: pytest.TempPathFactory, guide_card: Card, refine_card: Card
-) -> Path:
+def near_models(untrained: Callable[..., Path], guide_card: Card, refine_card: Card) -> Path:
     """Networks that nobody trained, whose strokes reach only a part of the region."""
-    folder = tmp_path_factory.mktemp("near")
-    torch.manual_seed(0)
-    for card in (guide_card, refine_card.model_copy(update={"influence_radius": 16.0})):
-        save_model(folder, build_network(card), card)
-    return folder
+    return untrained(guide_card, refine_card.model_copy(update={"influence_radius": 16.0}))
 
 
 @pytest.fixture(scope="module")
