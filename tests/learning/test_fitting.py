@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from deepscribble.errors import InvalidInput, ModelRefused
 from deepscribble.learning import Plan
-from deepscribble.learning.fitting import JUDGED_PATCHES, PATCHES_PER_EPOCH, composed, fit, loss_of
+from deepscribble.learning.fitting import JUDGED_PATCHES, composed, fit, loss_of
 from deepscribble.learning.patches import Lesson
 from deepscribble.models import Card
 
@@ -63,14 +63,15 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path: Path, guide_card: Ca
     plan = Plan(epochs=3, rate=1e-2)
     whole = fit(network(), guide_card, Stripes(), plan, tmp_path / "whole")
     with pytest.raises(RuntimeError, match="crash"):
-        fit(network(), guide_card, Stripes(PATCHES_PER_EPOCH + 40), plan, tmp_path / "cut")
+        fit(network(), guide_card, Stripes(plan.per_epoch + 40), plan, tmp_path / "cut")
     resumed = fit(network(), guide_card, Stripes(), plan, tmp_path / "cut", resume=True)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_minutes_end_a_run(tmp_path: Path, guide_card: Card) -> None:
-    fit(network(), guide_card, Stripes(until=PATCHES_PER_EPOCH), Plan(minutes=1e-5), tmp_path)
+    plan = Plan(minutes=1e-5)
+    fit(network(), guide_card, Stripes(until=plan.per_epoch), plan, tmp_path)
     assert (tmp_path / "last.ckpt").is_file()
 
 

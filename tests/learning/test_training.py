@@ -26,8 +26,8 @@ def test_guide_then_refine_give_a_registry_that_loads(setting: Setting) -> None:
     assert 0 <= guide.metrics["val_iou_lung"] <= 1
 
     refine = train_refine(setting)
-    # The other half of the lung's groups, and all of what no GuideNet is for.
-    assert [(entry.name, entry.images) for entry in refine.training] == [("colon", 1), ("lung", 2)]
+    # All there is; a GuideNet guesses only at what it has not learned from.
+    assert [(entry.name, entry.images) for entry in refine.training] == [("colon", 1), ("lung", 4)]
     # Judged where there is a GuideNet to correct.
     assert {"val_prior_iou", "val_refined_iou", "val_error_removed_lung"} <= set(refine.metrics)
     assert "val_prior_iou_colon" not in refine.metrics
@@ -53,7 +53,7 @@ def test_ablations_are_trained_alike_but_for_what_they_read(
         (card,) = (card for card in cards if card.name.removeprefix("ablation-") == name)
         assert card.channels == channels
         assert card.downsample == 2
-        assert sum(entry.images for entry in card.training) == 3
+        assert sum(entry.images for entry in card.training) == 5
     with pytest.raises(InvalidInput, match="i, i-p, i-p-s, i-p-d, interaction"):
         train_ablation(rivals, "p-d", setting.out)
     # They are measured, never served.

@@ -23,7 +23,7 @@ _NO_COLOUR = 0.08
 _BENT = 0.3
 """Share of the patches that are bent elastically."""
 
-_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
+DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)
 """Optical density of each byte value."""
 
 
@@ -114,7 +114,7 @@ def recolour(rgb: RGB, rng: np.random.Generator) -> RGB:
         mix = np.repeat(mix.mean(axis=1, keepdims=True), 3, axis=1)
     contrast = rng.uniform(0.85, 1.15)
     bright = rng.normal(0.0, 0.04)
-    density = cv2.transform(_DENSITY[rgb], mix.T.astype(np.float32))
+    density = cv2.transform(DENSITY[rgb], mix.T.astype(np.float32))
     light = np.exp(-(density + (shift @ rgb_from_hed).astype(np.float32)))
     light = (light - 0.7) * np.float32(contrast) + np.float32(0.7 + bright)
     return np.asarray(np.clip(light * 256.0 - 1.0, 0, 255), dtype=np.uint8)

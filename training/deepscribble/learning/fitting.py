@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from deepscribble.errors import InvalidInput, ModelRefused, OutputRefused
 from deepscribble.geometry import Label
-from deepscribble.learning.patches import Lesson, Numbers, next_round
+from deepscribble.learning.patches import Lesson, Numbers
+from deepscribble.learning.rounds import Rounds
 from deepscribble.models import Card, admit_torchvision, choose_device
 
 admit_torchvision()  # Lightning imports torchvision, as smp does.
@@ -50,8 +51,9 @@ _FURTHER = (0.45, 0.3, 0.15, 0.1)
 _FURTHER_FROM = 0.1
 """Share of the run before which the network's own answers are no use to correct."""
 
-PATCHES_PER_EPOCH = 160
-"""A checkpoint is written after each epoch, so an epoch is short."""
+STEPS_PER_EPOCH = 20
+"""Steps of an epoch for each process that prepares patches: a checkpoint is written after each
+epoch, so it is short, but no shorter, since all of them begin it with nothing prepared."""
 
 JUDGED_PATCHES = 48
 """Patches of other images that an epoch is judged by, where a run may stop early."""
@@ -62,7 +64,7 @@ class Plan:
     """How long and how to fit.
 
     Args:
-        epochs: Epochs of `PATCHES_PER_EPOCH` patches; or
+        epochs: Epochs of `per_epoch` patches; or
         minutes: wall time of fitting, interruptions not counted. One of the two is given.
         batch: Patches a step.
         rate: Peak learning rate for a batch of 8; in proportion for others.
@@ -103,6 +105,11 @@ class Plan:
             raise InvalidInput("minutes", "several devices fit for a number of epochs; give epochs")
 
     @property
+    def per_epoch(self) -> int:
+        """Patches of an epoch."""
+        return STEPS_PER_EPOCH * max(1, self.workers) * self.batch
+
+    @property
     def peak_rate(self) -> float:
         """Peak learning rate of this batch size."""
         return self.rate * self.batch / 8
@@ -116,13 +123,14 @@ class Fitting(lightning.LightningModule):
         average: Its exponentially averaged weights, which are what is exported.
     """
 
-    def __init__(self, network: torch.nn.Module, card: Card, plan: Plan) -> None:
+    def __init__(self, network: torch.nn.Module, card: Card, plan: Plan, rounds: Rounds) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_follow, use_buffers=True)
         self.average.requires_grad_(False)
         self._card = card
         self._plan = plan
+        self._rounds = rounds
         self._spent = 0.0
         self._last = 0.0
 
@@ -214,7 +222,7 @@ class Fitting(lightning.LightningModule):
         """Share of the plan that is done, 0 to 1."""
         if self._plan.minutes is not None:
             return self._spent / 60 / self._plan.minutes
-        steps = (self._plan.epochs or 1) * math.ceil(PATCHES_PER_EPOCH / self._plan.batch)
+        steps = (self._plan.epochs or 1) * self._plan.per_epoch / self._plan.batch
         return self.global_step / steps
 
     def _corrected(self, batch: Lesson, number: int) -> Lesson:
@@ -222,11 +230,21 @@ class Fitting(lightning.LightningModule):
         self.average.eval()
         with torch.no_grad():
             answer = composed(self.average, batch)[:, 0] >= self._card.threshold
+        labels = batch.labels.cpu()
         # Strokes are law: what they lie on is no mistake any more.
-        answer = answer.cpu() & (batch.labels != Label.BACKGROUND.value).cpu()
-        answer |= (batch.labels == Label.FOREGROUND.value).cpu()
-        seed = len(_FURTHER) * self._plan.seed + number + 1
-        return next_round(batch, answer.numpy(), self._card, seed)
+        answer = answer.cpu() & (labels != Label.BACKGROUND.value)
+        answer |= labels == Label.FOREGROUND.value
+        drawn = self._rounds.draw(
+            labels,
+            batch.truth[:, 0].cpu() > 0.5,
+            answer,
+            torch.as_tensor(batch.number).cpu(),
+            len(_FURTHER) * self._plan.seed + number + 1,
+        )
+        inputs = batch.inputs.clone()
+        inputs[:, -2:] = drawn.channels.to(inputs.device)
+        reach = drawn.reach.to(inputs.device)
+        return batch._replace(inputs=inputs, reach=reach, labels=drawn.labels)
 
 
 def _follow(averages: PARAM_LIST, values: PARAM_LIST, count: torch.Tensor | int) -> None:
@@ -291,7 +309,8 @@ def fit(
     if device == "cpu":
         logger.warning("no GPU is used: this machine's CPU does the fitting")
     lightning.seed_everything(plan.seed, verbose=False)
-    fitting = Fitting(network, card, plan)
+    rounds = Rounds(card, plan.workers if card.influence_radius > 0 else 0)
+    fitting = Fitting(network, card, plan, rounds)
     callbacks: list[Callback] = [
         ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     ]
@@ -321,11 +340,12 @@ def fit(
         use_distributed_sampler=False,
     )
     rank = trainer.global_rank, trainer.world_size
-    learned = _loader(patches, Numbers(PATCHES_PER_EPOCH, *rank), plan)
+    learned = _loader(patches, Numbers(plan.per_epoch, *rank), plan)
     try:
-        trainer.fit(
-            fitting, learned, other, ckpt_path=checkpoint if resume else None, weights_only=True
-        )
+        with rounds:
+            trainer.fit(
+                fitting, learned, other, ckpt_path=checkpoint if resume else None, weights_only=True
+            )
     except OSError as error:
         raise OutputRefused(
             f"{folder}: the run stopped because a checkpoint or log could not be written "

@@ -66,15 +66,7 @@ def read_manifest(folder: Path, leave_out: Collection[str] = ()) -> tuple[Pair, 
         if slide_files(folder):
             what = "cut the slides of the folder with deepscribble train patches first"
         raise InvalidInput("data", f"{path} is not there; {what}")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InvalidInput(
-                "data",
-                f"{path} has no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}",
-            )
-        rows = [_pair(folder, row, f"{path}, line {reader.line_num}") for row in reader]
+    rows = [_pair(folder, row, where) for where, row in read_table(path, COLUMNS)]
     if not rows:
         raise InvalidInput("data", f"{path} lists no images")
     unknown = sorted(set(leave_out) - {pair.set for pair in rows})
@@ -87,6 +79,47 @@ def read_manifest(folder: Path, leave_out: Collection[str] = ()) -> tuple[Pair, 
     pairs = tuple(pair for pair in rows if pair.split == "val" or pair.set not in leave_out)
     _refuse_crossing_groups(pairs, path)
     return pairs
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file, each with words for errors that say where it stands.
+
+    Args:
+        path: The file.
+        columns: What each row has, at least; values are stripped.
+
+    Raises:
+        InvalidInput: a column is missing.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InvalidInput(
+                "data",
+                f"{path} has no column {', '.join(missing)}; it needs {', '.join(columns)}",
+            )
+        return [
+            (
+                f"{path}, line {reader.line_num}",
+                {name: (row[name] or "").strip() for name in columns},
+            )
+            for row in reader
+        ]
+
+
+def mpp_of(text: str, where: str) -> float:
+    """µm per pixel as a table has it.
+
+    Raises:
+        InvalidInput: it is no number, or out of its range.
+    """
+    try:
+        return check_mpp(float(text))
+    except ValueError as error:
+        raise InvalidInput("data", f"{where}: mpp {text!r} is not a number") from error
+    except InvalidInput as error:
+        raise InvalidInput("data", f"{where}: {error.reason}") from error
 
 
 def is_of(target: str, wanted: str) -> bool:
@@ -133,9 +166,8 @@ def _hash(*words: str) -> str:
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
-def _pair(folder: Path, row: dict[str, str | None], where: str) -> Pair:
+def _pair(folder: Path, values: dict[str, str], where: str) -> Pair:
     """One row as a pair; `where` names it in errors."""
-    values = {name: (row[name] or "").strip() for name in COLUMNS}
     for name in ("set", "image", "mask", "target", "group"):
         if not values[name]:
             raise InvalidInput("data", f"{where}: {name} is empty")
@@ -143,12 +175,7 @@ def _pair(folder: Path, row: dict[str, str | None], where: str) -> Pair:
         raise InvalidInput(
             "data", f"{where}: split is {values['split']!r}; it must be {' or '.join(SPLITS)}"
         )
-    try:
-        mpp = check_mpp(float(values["mpp"]))
-    except ValueError as error:
-        raise InvalidInput("data", f"{where}: mpp {values['mpp']!r} is not a number") from error
-    except InvalidInput as error:
-        raise InvalidInput("data", f"{where}: {error.reason}") from error
+    mpp = mpp_of(values["mpp"], where)
     files = [folder / values[name] for name in ("image", "mask")]
     for file in files:
         if not file.is_file():

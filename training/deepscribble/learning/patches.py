@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from deepscribble.geometry import Grid, Region, Stroke
 from deepscribble.learning.augment import Place, cut, place, recolour, worsen
+from deepscribble.learning.mosaic import Mosaics, alike
 from deepscribble.learning.prior import spoiled
 from deepscribble.learning.sample import Sample
 from deepscribble.learning.scribble import VARIED, scribbles
@@ -21,6 +22,7 @@ from deepscribble.models import Card, input_channels, stroke_channels
 from deepscribble.raster import distance_fields, draw, reach
 
 Field = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _TRIES = 6
 """Places looked at for a patch of which 20 to 80 % is inside (paper, 2.1)."""
@@ -40,6 +42,12 @@ _FOREIGN = 0.2
 _SWAPPED = 0.15
 """Share of RefineNet's patches in which inside and outside change places: it follows strokes,
 whatever they are for."""
+
+_MOSAIC = 0.12
+"""Share of RefineNet's patches that are mosaics of tissue, where there are tiles."""
+
+_ALIKE = 0.15
+"""Share of RefineNet's patches in which regions of like colour take the place of the truth."""
 
 _FROM_NOTHING = 0.5
 """Share of the patches without a first guess whose strokes answer an empty outline."""
@@ -168,9 +176,11 @@ class RefinePatches(Dataset[Lesson]):
         card: Card,
         size: int,
         seed: int,
+        mosaics: Mosaics | None = None,
     ) -> None:
         self._samples = samples
         self._priors = priors
+        self._mosaics = mosaics
         self._deck = Deck(samples)
         self._card = card
         self._size = size
@@ -178,16 +188,9 @@ class RefinePatches(Dataset[Lesson]):
 
     def __getitem__(self, number: int) -> Lesson:
         rng = np.random.default_rng([self._seed, number])
-        index = self._deck.draw(rng)
-        sample, size = self._samples[index], self._size
-        anywhere = rng.random() < _ANYWHERE
-        for _ in range(_TRIES):
-            at = place(sample.truth.shape, size, rng)
-            truth = _truth(sample, at)
-            if anywhere or 0.2 <= truth.mean() <= 0.8:
-                break
-        rgb = worsen(recolour(cut(sample.rgb, at), rng), rng)
-        prior = self._prior(self._priors[index], at, truth, rng)
+        size = self._size
+        rgb, truth, prior = self._scene(rng)
+        rgb = worsen(recolour(rgb, rng), rng)
         if rng.random() < _SWAPPED:
             truth, prior = ~truth, 1 - prior
         guess = prior >= self._card.threshold
@@ -208,6 +211,26 @@ class RefinePatches(Dataset[Lesson]):
             labels,
             number,
         )
+
+    def _scene(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Mask, Field]:
+        """What a patch shows, what is inside, and the first guess."""
+        size, kind = self._size, rng.random()
+        if self._mosaics and kind < _MOSAIC:
+            rgb, truth = self._mosaics.draw(size, rng)
+            return rgb, truth, spoiled(truth, rng)
+        index = self._deck.draw(rng)
+        sample = self._samples[index]
+        anywhere = rng.random() < _ANYWHERE
+        for _ in range(_TRIES):
+            at = place(sample.truth.shape, size, rng)
+            truth = _truth(sample, at)
+            if anywhere or 0.2 <= truth.mean() <= 0.8:
+                break
+        rgb = cut(sample.rgb, at)
+        if kind > 1 - _ALIKE:
+            truth = alike(rgb, rng)
+            return rgb, truth, spoiled(truth, rng)
+        return rgb, truth, self._prior(self._priors[index], at, truth, rng)
 
     def _prior(
         self, priors: Priors, at: Place, truth: NDArray[np.bool_], rng: np.random.Generator
@@ -245,33 +268,58 @@ def own_grid(shape: tuple[int, int], mpp: float) -> Grid:
     return Grid.at(Region(0, 0, shape[1], shape[0], mpp), mpp)
 
 
-def next_round(lesson: Lesson, answer: NDArray[np.bool_], card: Card, seed: int) -> Lesson:
-    """A batch with further strokes, drawn where the network's own `answer` is wrong.
+class Drawn(NamedTuple):
+    """What strokes change in a batch of lessons: labels, channels of `inputs`, and reach.
+
+    Attributes:
+        labels: (N, H, W) uint8.
+        channels: (N, 2, H, W) float32, the last two of the inputs.
+        reach: (N, 1, H, W) float32.
+    """
+
+    labels: torch.Tensor
+    channels: torch.Tensor
+    reach: torch.Tensor
+
+
+def next_round(
+    labels: torch.Tensor,
+    truth: torch.Tensor,
+    answer: torch.Tensor,
+    numbers: torch.Tensor,
+    card: Card,
+    seed: int,
+) -> Drawn:
+    """Further strokes, drawn where the network's own `answer` is wrong.
 
     Only what stands for the strokes changes from one round to the next (paper, 2.2.4).
 
     Args:
-        lesson: A batch.
-        answer: (N, H, W), what the network made of it.
+        labels: (N, H, W) uint8, strokes so far; left as they are.
+        truth: (N, H, W) bool.
+        answer: (N, H, W) bool, what the network made of it.
+        numbers: (N,), the patches'.
         card: What the network reads.
         seed: All chance hangs on this and the patches' numbers.
     """
-    inputs, weights = lesson.inputs.clone(), lesson.reach.clone()
-    labels = lesson.labels.cpu().clone()
     grid = own_grid((answer.shape[1], answer.shape[2]), card.mpp)
-    numbers = cast(torch.Tensor, lesson.number).tolist()
-    for index, number in enumerate(numbers):
+    drawn = labels.numpy().copy()
+    channels, weights = [], []
+    for index, number in enumerate(numbers.tolist()):
         rng = np.random.default_rng([seed, number])
-        drawn = labels[index].numpy()
-        truth = lesson.truth[index, 0].cpu().numpy() > 0.5
         most = None if rng.random() < _ALL else int(rng.integers(1, 5))
         hand = replace(VARIED, most=most)
-        strokes = scribbles(truth, answer[index], grid, hand, int(rng.integers(2**32)))
-        draw_all(drawn, strokes, grid)
-        fields = fields_of(card, drawn)
-        inputs[index, -2:] = torch.from_numpy(stroke_channels(card, *fields, drawn))
-        weights[index, 0] = torch.from_numpy(weight_of(card, fields))
-    return lesson._replace(inputs=inputs, reach=weights, labels=labels)
+        chance = int(rng.integers(2**32))
+        strokes = scribbles(truth[index].numpy(), answer[index].numpy(), grid, hand, chance)
+        draw_all(drawn[index], strokes, grid)
+        fields = fields_of(card, drawn[index])
+        channels.append(stroke_channels(card, *fields, drawn[index]))
+        weights.append(weight_of(card, fields)[None])
+    return Drawn(
+        torch.from_numpy(drawn),
+        torch.from_numpy(np.stack(channels)),
+        torch.from_numpy(np.stack(weights)),
+    )
 
 
 def _truth(sample: Sample, at: Place) -> NDArray[np.bool_]:

@@ -41,7 +41,7 @@ def spoiled(truth: NDArray[np.bool_], rng: np.random.Generator) -> Field:
     guess = _float(cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.6, 5.0)))
     # A network's guess is never quite sure, and seldom evenly so.
     low, high = rng.uniform(0.0, 0.3), rng.uniform(0.7, 1.0)
-    texture = _noise((rows, columns), rng.uniform(2.0, 24.0), rng)
+    texture = noise((rows, columns), rng.uniform(2.0, 24.0), rng)
     guess = low + (high - low) * guess + np.float32(rng.uniform(0.0, 0.15)) * texture
     return _float(np.clip(guess, 0.0, 1.0))
 
@@ -71,7 +71,7 @@ def _missed(guess: Field, rng: np.random.Generator) -> Field:
     return np.where(kept[pieces], guess, np.float32(0))
 
 
-def _noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Field:
+def noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> Field:
     """Smooth noise of unit variance; features are about `sigma` pixels wide."""
     step = max(1, int(sigma / 2))
     size = (shape[0] // step + 2, shape[1] // step + 2)
@@ -92,8 +92,8 @@ def _bent(guess: Field, rng: np.random.Generator) -> Field:
     return _float(
         cv2.remap(
             guess,
-            columns + strength * _noise(shape, sigma, rng),
-            rows + strength * _noise(shape, sigma, rng),
+            columns + strength * noise(shape, sigma, rng),
+            rows + strength * noise(shape, sigma, rng),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
@@ -102,8 +102,8 @@ def _bent(guess: Field, rng: np.random.Generator) -> Field:
 
 def _blobs(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
     """A few round-edged patches that cover 2 to 20 % of the area."""
-    noise = _noise(shape, rng.uniform(8.0, 40.0), rng)
-    return noise > np.quantile(noise[::4, ::4], 1.0 - rng.uniform(0.02, 0.2))
+    field = noise(shape, rng.uniform(8.0, 40.0), rng)
+    return field > np.quantile(field[::4, ::4], 1.0 - rng.uniform(0.02, 0.2))
 
 
 def _float(values: NDArray[Any]) -> Field:

@@ -39,7 +39,7 @@ def load_sample(pair: Pair, mpp: float) -> Sample:
     Raises:
         InvalidInput: a file is no image, or the mask's size is not the image's.
     """
-    rgb = cv2.cvtColor(_read(pair.image, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    rgb = read_image(pair.image)
     mask = _read(pair.mask, cv2.IMREAD_GRAYSCALE)
     if mask.shape != rgb.shape[:2]:
         raise InvalidInput(
@@ -48,14 +48,15 @@ def load_sample(pair: Pair, mpp: float) -> Sample:
             f"is {rgb.shape[1]}x{rgb.shape[0]}",
         )
     factor = pair.mpp / mpp
-    size = (max(1, round(rgb.shape[1] * factor)), max(1, round(rgb.shape[0] * factor)))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     inside = np.where(mask > 127, np.uint8(255), np.uint8(0))
-    return Sample(
-        pair,
-        np.asarray(cv2.resize(rgb, size, interpolation=how), dtype=np.uint8),
-        np.asarray(cv2.resize(inside, size, interpolation=how)) > 127,
-    )
+    return Sample(pair, resized(rgb, factor), resized(inside, factor) > 127)
+
+
+def resized(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    """An image with its sides multiplied by `factor`."""
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.uint8)
 
 
 def load_samples(pairs: Iterable[Pair], mpp: float) -> tuple[Sample, ...]:
@@ -87,6 +88,16 @@ def check_masks(samples: Sequence[Sample]) -> None:
                 )
             if any(kind):
                 logger.info("set %s: %d of %d masks are %s", name, sum(kind), len(members), word)
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """(rows, columns, 3) uint8, RGB.
+
+    Raises:
+        InvalidInput: the file is no image.
+    """
+    rgb = cv2.cvtColor(_read(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.asarray(rgb, dtype=np.uint8)
 
 
 def _read(path: Path, mode: int) -> NDArray[np.uint8]:

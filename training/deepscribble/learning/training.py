@@ -15,6 +15,7 @@ from deepscribble.learning.encoder import load_encoder, read_weights, recalibrat
 from deepscribble.learning.evaluate import first_guess, guide_metrics, refine_metrics
 from deepscribble.learning.fitting import Plan, fit
 from deepscribble.learning.manifest import Pair, halves, is_of, read_manifest
+from deepscribble.learning.mosaic import Mosaics, Tile, read_tiles
 from deepscribble.learning.patches import GuidePatches, Priors, RefinePatches
 from deepscribble.learning.sample import Sample, check_masks, load_samples
 from deepscribble.models import (
@@ -204,19 +205,22 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
     registry = Registry(guides)
     first = registry.card("", "guide")
     models = [registry.load(c, device) for c in registry.cards() if c.kind == "guide"]
-    _, chosen = halves(
+    known, unknown = halves(
         [pair for pair in pairs if pair.split == "train"], [model.card.target for model in models]
     )
-    if not chosen:
+    if not unknown:
         raise _too_few_groups()
-    card = card.model_copy(update={"training": _sets(chosen)})
-    learned = [(sample, _priors(models, sample)) for sample in _learned(chosen)]
+    tiles = read_tiles(setting.data, MPP)
+    card = card.model_copy(update={"training": _sets((*known, *unknown), tiles)})
+    # What a GuideNet makes of images that it has learned from is no honest first guess.
+    learned = [(sample, _priors(models, sample)) for sample in _learned(unknown)]
+    learned += [(sample, _priors(models, sample)._replace(own=())) for sample in _learned(known)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
     guessed = [(s, priors) for s in judged if (priors := _priors(models, s)).own]
     network = _fitted(
         setting,
         card,
-        _patches(setting, card, learned),
+        _patches(setting, card, learned, Mosaics(tiles)),
         _patches(setting, card, guessed) if guessed else None,
         registry.weights(first) if setting.encoder_weights is None else None,
     )
@@ -250,12 +254,15 @@ def _priors(guides: Sequence[Model], sample: Sample) -> Priors:
 
 
 def _patches(
-    setting: Setting, card: Card, guessed: Sequence[tuple[Sample, Priors]]
+    setting: Setting,
+    card: Card,
+    guessed: Sequence[tuple[Sample, Priors]],
+    mosaics: Mosaics | None = None,
 ) -> RefinePatches:
     """Patches of samples and their priors."""
     samples, priors = zip(*guessed, strict=True)
     size = setting.patch or card.patch_size
-    return RefinePatches(samples, priors, card, size, setting.plan.seed)
+    return RefinePatches(samples, priors, card, size, setting.plan.seed, mosaics)
 
 
 def _fitted(
@@ -307,8 +314,9 @@ def _too_few_groups() -> InvalidInput:
     )
 
 
-def _sets(pairs: Sequence[Pair]) -> tuple[TrainingSet, ...]:
+def _sets(pairs: Sequence[Pair], tiles: Sequence[Tile] = ()) -> tuple[TrainingSet, ...]:
     counts = Counter((pair.set, pair.licence) for pair in pairs)
+    counts += Counter((f"tiles of {tile.source}", tile.licence) for tile in tiles)
     return tuple(
         TrainingSet(name=name, images=count, licence=licence or "not stated")
         for (name, licence), count in sorted(counts.items())
