@@ -1,5 +1,4 @@
 import socket
-import subprocess
 
 import pytest
 
@@ -52,25 +51,10 @@ def test_a_silent_port_is_given_up():
 
 
 def test_a_server_whose_certificate_is_not_of_the_authority_is_refused(omero_server, tmp_path):
+    from omero_standin.certificate import write_authority
+
     authority = tmp_path / "authority.pem"
-    subject = ["-subj", "/CN=somebody else"]
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            str(tmp_path / "key"),
-            "-out",
-            str(authority),
-            *subject,
-        ],
-        check=True,
-        capture_output=True,
-    )
+    write_authority(authority)
     with pytest.raises(InvalidInput, match=r"no secure connection.*not of the authority"):
         Session(
             at(omero_server),

@@ -166,14 +166,14 @@ def _plane_problem(plane: tuple[int, int] | None, sections: int, moments: int) -
             return ""
         return (
             f"the image has {sections} sections (z) and {moments} moments (t); "
-            "say which one to work on"
+            "say which one to work on, as --plane 0,0"
         )
     z, t = plane
     if 0 <= z < sections and 0 <= t < moments:
         return ""
     return (
         f"section {z} (z) at moment {t} (t) is not in the image, which has sections 0 to "
-        f"{sections - 1} and moments 0 to {moments - 1}"
+        f"{sections - 1} and moments 0 to {moments - 1}; choose another --plane"
     )
 
 
