@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -54,6 +55,32 @@ def test_threads_read_through_stores_of_their_own_and_all_are_closed(omero_serve
 
         assert all(pool.map(right, places))
     assert omero_server.standin.stores() == before
+
+
+def test_no_reader_waits_for_another(omero_server, opened, monkeypatch):
+    pixels = np.random.default_rng(6).integers(0, 255, (400, 600, 3), dtype=np.uint8)
+    store = opened(omero_server.image(pixels))
+    readers = 4
+    # Passed only by all at once: a lock around a call would leave the others before it.
+    meeting = threading.Barrier(readers, timeout=60)
+    raw_store = store.session.raw_store
+
+    class Met:
+        def __init__(self, number):
+            self.store = raw_store(number)
+
+        def __getattr__(self, name):
+            if name == "getTile":
+                meeting.wait()
+            return getattr(self.store, name)
+
+    monkeypatch.setattr(store.session, "raw_store", Met)
+    (listed,) = store.images()
+    with store.open(listed, None) as slide, ThreadPoolExecutor(readers) as pool:
+        places = [(x, y) for x in (0, 300) for y in (0, 200)]
+        reads = [pool.submit(slide.read, Region(x, y, 300, 200, 0.5), 0.5) for x, y in places]
+        for (x, y), read in zip(places, reads, strict=True):
+            assert (read.result() == pixels[y : y + 200, x : x + 300]).all()
 
 
 def set_viewer(server, image, change):
