@@ -7,7 +7,7 @@ and noise reduction are not applied; a warning says where a viewer does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -167,6 +167,7 @@ def _plain(full: float) -> tuple[Channel, ...]:
 def _from_settings(
     definition: Any | None, values: int, full: int
 ) -> tuple[tuple[Channel, ...], list[str]]:
+    """The channels that are shown, and what of their settings is not applied."""
     if definition is None:
         return (), []
     waves = [
@@ -175,33 +176,21 @@ def _from_settings(
         if wave is not None and wave.getActive().getValue()
     ]
     is_gray = _name(definition.getModel()) == GREYSCALE
-    notes: list[str] = []
-    shown = tuple(
-        _channel(at, wave, values, full, notes, is_gray=is_gray)
-        for at, wave in (waves[:1] if is_gray else waves)
-    )
-    return shown, notes
+    if is_gray:
+        waves = waves[:1]
+    shown = tuple(_channel(at, wave, values, full, is_gray) for at, wave in waves)
+    return shown, [note for at, wave in waves for note in _left_out(at, wave, is_gray)]
 
 
-def _channel(
-    at: int, wave: Any, values: int, full: int, notes: list[str], *, is_gray: bool
-) -> Channel:
-    """A channel as a `ChannelBinding` has it; what is not done of that goes into the notes."""
+def _channel(at: int, wave: Any, values: int, full: int, is_gray: bool) -> Channel:
+    """A channel as a `ChannelBinding` has it."""
     red, green, blue = (
         getattr(wave, f"get{name}")().getValue() / 255 for name in ("Red", "Green", "Blue")
     )
     low, high = wave.getInputStart().getValue(), wave.getInputEnd().getValue()
     if not 0 <= high - low < values:
         low, high = 0.0, full
-    curve = _name(wave.getFamily()) or LINEAR
-    if curve not in CURVES:
-        notes.append(f"channel {at} is shown linearly, not {curve}")
-        curve = LINEAR
-    table = wave.getLookupTable()
-    if table is not None and table.getValue() and not is_gray:
-        notes.append(f"channel {at} is shown in its colour, not by {table.getValue()}")
-    if wave.getNoiseReduction() is not None and wave.getNoiseReduction().getValue():
-        notes.append(f"channel {at} is shown without its noise reduction")
+    curve = _name(wave.getFamily())
     coefficient = wave.getCoefficient()
     has_changes = wave.sizeOfSpatialDomainEnhancement() > 0
     changes = wave.copySpatialDomainEnhancement() if has_changes else ()
@@ -210,10 +199,23 @@ def _channel(
         low=max(low, 0.0),
         high=min(high, full),
         color=WHITE if is_gray else (red, green, blue),
-        curve=curve,
+        curve=curve if curve in CURVES else LINEAR,
         coefficient=1.0 if coefficient is None else coefficient.getValue(),
         is_reversed=any(type(each).__name__.removesuffix("I") == REVERSED for each in changes),
     )
+
+
+def _left_out(at: int, wave: Any, is_gray: bool) -> Iterator[str]:
+    """What of the settings of a channel is not applied here."""
+    curve = _name(wave.getFamily())
+    if curve and curve not in CURVES:
+        yield f"channel {at} is shown linearly, not {curve}"
+    table = wave.getLookupTable()
+    if table is not None and table.getValue() and not is_gray:
+        yield f"channel {at} is shown in its colour, not by {table.getValue()}"
+    noise = wave.getNoiseReduction()
+    if noise is not None and noise.getValue():
+        yield f"channel {at} is shown without its noise reduction"
 
 
 def _name(enumeration: Any | None) -> str:
