@@ -1,15 +1,20 @@
 """What OMERO costs: tiles against a bare omero-py loop, Rois read, outlines written and read back.
 
 It runs against the stand-in of the tests, so it measures the client's side and the wire, not a
-server. The loop and the store take turns, and the best of all rounds counts, since whatever else a
-machine does only ever takes time away. The stand-in is one Python process, so what several readers
-gain is what it leaves them.
+server. Loop, one reader and four take turns, and the median of all rounds counts. Four readers are
+measured twice: against a stand-in that answers at once, where they share the cores with it, which
+is one Python process; and against one that takes some milliseconds for each call, as the disk and
+the network of a server do, where what counts is that none waits for another.
+
+The exit code is 1 if a target is missed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import statistics
 import sys
 import tempfile
 import time
@@ -26,8 +31,16 @@ from deepscribble.stores import Query, Result, plan_edit, to_result
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
 OUT = Path(__file__).parent / "out"
-TARGETS = {"tiles_over_bare_loop": 0.9, "four_readers_over_one": 2.0}
-LIMITS = {"read_2000_rois_s": 2.0, "write_500_polygons_s": 5.0}
+CORES = os.cpu_count() or 1
+AT_LEAST = {
+    "tiles_over_bare_loop": 0.9,
+    "four_readers_over_one": 2.0,
+    "four_readers_over_one_of_a_slow_server": 2.0,
+}
+AT_MOST = {"read_2000_rois_s": 2.0, "write_500_polygons_s": 5.0}
+NEEDS_CORES = {"four_readers_over_one": 8}
+"""Targets that only a machine with so many cores can show: four readers, and what answers them."""
+
 SIDE = 4096
 TILE = 512
 MPP = 0.5
@@ -35,6 +48,8 @@ READERS = 4
 ROIS = 2000
 POLYGONS = 500
 CORNERS = 100
+CALL_SECONDS = 0.02
+"""What a call for a tile takes at the slow server."""
 
 Place = tuple[int, int]
 
@@ -80,17 +95,27 @@ def time_slide(slide: Any, readers: int) -> float:
 
 
 def time_tiles(server: Any, rounds: int) -> dict[str, list[float]]:
-    """Tiles a second of the loop, of one reader and of several."""
+    """Tiles a second of the loop, of one reader and of several, and of a server that is slow."""
     pixels = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
     image = server.image(pixels, levels=3, tile=TILE)
     with server.gateway() as connection:
         number = connection.getObject("Image", image).getPixelsId()
-    found: dict[str, list[float]] = {"bare_loop": [], "one_reader": [], "four_readers": []}
+    found: dict[str, list[float]] = {}
     with opened(server, image) as store, store.open(store.images()[0], None) as slide:
         for _ in range(rounds):
-            found["bare_loop"].append(bare_loop(server, number))
-            found["one_reader"].append(time_slide(slide, 1))
-            found["four_readers"].append(time_slide(slide, READERS))
+            rates = {
+                "bare_loop": bare_loop(server, number),
+                "one_reader": time_slide(slide, 1),
+                "four_readers": time_slide(slide, READERS),
+            }
+            server.standin.fault(
+                "RawPixelsStore.getTile", "slow", times=sys.maxsize, seconds=CALL_SECONDS
+            )
+            rates["one_reader_slow"] = time_slide(slide, 1)
+            rates["four_readers_slow"] = time_slide(slide, READERS)
+            server.standin.clear()
+            for name, rate in rates.items():
+                found.setdefault(name, []).append(rate)
     return found
 
 
@@ -178,31 +203,47 @@ def main() -> None:
             writing = repeated(time_writing, server, arguments.rounds)
         finally:
             server.standin.kill()
-    rate = {name: max(values) for name, values in tiles.items()}
+    rate = {name: statistics.median(values) for name, values in tiles.items()}
     reached = {
-        "tiles_over_bare_loop": rate["one_reader"] / rate["bare_loop"],
-        "four_readers_over_one": rate["four_readers"] / rate["one_reader"],
-    }
-    spent = {
-        "read_2000_rois_s": min(rois),
-        "write_500_polygons_s": min(writing),
+        "tiles_over_bare_loop": ratio(tiles, "one_reader", "bare_loop"),
+        "four_readers_over_one": ratio(tiles, "four_readers", "one_reader"),
+        "four_readers_over_one_of_a_slow_server": ratio(
+            tiles, "four_readers_slow", "one_reader_slow"
+        ),
+        "read_2000_rois_s": statistics.median(rois),
+        "write_500_polygons_s": statistics.median(writing),
     }
     result = {
+        "cores": CORES,
         "tiles_per_second": tiles,
         "read_2000_rois_s": rois,
         "write_500_polygons_s": writing,
-        "targets": TARGETS | LIMITS,
-        "against_targets": reached | spent,
+        "targets": AT_LEAST | AT_MOST,
+        "against_targets": reached,
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     for name, value in rate.items():
         console.print(f"{name}: {value:.1f} tiles of {TILE} x {TILE} RGB a second")
     for name, value in reached.items():
-        console.print(f"{name}: {value:.2f} (at least {TARGETS[name]})")
-    for name, value in spent.items():
-        console.print(f"{name}: {value:.2f} (below {LIMITS[name]})")
+        bound = f"at least {AT_LEAST[name]}" if name in AT_LEAST else f"below {AT_MOST[name]}"
+        console.print(f"{name}: {value:.2f} ({bound})")
     console.print(f"Everything measured: {arguments.out}")
+    if problems := missed(reached):
+        sys.exit("\n".join(problems))
+
+
+def ratio(tiles: dict[str, list[float]], one: str, other: str) -> float:
+    """How many times as fast one was as the other, round by round; the median."""
+    return statistics.median(a / b for a, b in zip(tiles[one], tiles[other], strict=True))
+
+
+def missed(reached: dict[str, float]) -> list[str]:
+    """A sentence for each target that was missed, of those that this machine can show."""
+    low = [name for name, least in AT_LEAST.items() if reached[name] < least]
+    high = [name for name, most in AT_MOST.items() if reached[name] > most]
+    shown = (name for name in (*low, *high) if NEEDS_CORES.get(name, 0) <= CORES)
+    return [f"missed: {name} is {reached[name]:.2f}" for name in shown]
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
     python deploy/zeroc_ice.py [--find-links FOLDER …]
 
-zeroc-ice 3.6.5 comes from PyPI as source only, and the source does not compile on Python 3.11 and
-newer until two lines are mended. So this script takes, in this order: what is installed already; a
-wheel in one of the folders given, in those of DEEPSCRIBBLE_WHEELS or in the cache
-(~/.cache/deepscribble/wheels); the source from PyPI, mended, compiled (some minutes, a C++
-compiler and Python's headers are needed) and put into the cache. Nothing but Python and pip is
-needed to run it.
+zeroc-ice 3.6.5 comes from PyPI as source only, and that is older than Python 3.11: in a few lines
+it calls what this and each Python since have no more. So this script takes, in this order: what is
+installed already; a wheel in one of the folders given, in those of DEEPSCRIBBLE_WHEELS or in the
+cache (~/.cache/deepscribble/wheels); the source from PyPI, mended, compiled (some minutes, a C++
+compiler and Python's headers are needed) and put into the cache. Tried with Python 3.11, 3.12 and
+3.13. Nothing but Python and pip is needed to run it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,36 @@ REQUIREMENT = f"zeroc-ice=={VERSION}"
 FOLDERS = "DEEPSCRIBBLE_WHEELS"
 WHEELS = "https://www.glencoesoftware.com/blog/2023/12/08/ice-binaries-for-omero.html"
 
+READ_BUFFER = """
+// As PyObject_AsReadBuffer was, which Python 3.13 has no more.
+static int readBuffer(PyObject* p, const void** buf, Py_ssize_t* sz)
+{
+    Py_buffer view;
+    if(PyObject_GetBuffer(p, &view, PyBUF_SIMPLE) != 0)
+    {
+        return -1;
+    }
+    *buf = view.buf;
+    *sz = view.len;
+    PyBuffer_Release(&view);
+    return 0;
+}
+"""
+
 MENDS = (
+    # Python 3.11
     ("src/Slice.cpp", r"#include <eval\.h>\n", ""),
     ("src/Util.cpp", r"PyThreadState_GET\(\)->frame", "PyEval_GetFrame()"),
+    # Python 3.12
+    ("lib/Ice.py", r"\bimp, ", ""),
+    ("lib/Ice.py", r"\bimp\.new_module\(", "type(sys)("),
+    # Python 3.13
+    ("src/Util.cpp", r"\bPyEval_CallObject\b", "PyObject_CallObject"),
+    ("src/Types.cpp", r"\bPyEval_CallObject\b", "PyObject_CallObject"),
+    ("src/Types.cpp", r"\bPyObject_AsReadBuffer\(", "readBuffer("),
+    ("src/Types.cpp", r"(?<=#include <Types\.h>\n)", READ_BUFFER),
 )
-"""File of the source, what stands there, what must stand there on Python 3.11 and newer."""
+"""File of the source, what stands there, what must stand there; each from that Python on."""
 
 FLAGS = {"CFLAGS": "-O1 -g0", "CXXFLAGS": "-O1 -g0", "LDFLAGS": "-s"}
 """Half the time of the compiler's defaults, and a wheel of 2 MB rather than 34.
@@ -83,7 +108,10 @@ def install(folders: Iterable[Path]) -> str:
             return f"zeroc-ice is installed, from {folder}"
     build(cache())
     if not install_from(cache()):
-        raise CannotInstall(f"pip refuses the wheel that was built into {cache()}")
+        raise CannotInstall(
+            f"the wheel that was built into {cache()} cannot be installed, or not be imported, in "
+            f"this Python ({sys.version.split()[0]}); take an older one, such as 3.12"
+        )
     return f"zeroc-ice is built and installed; the wheel is kept in {cache()}"
 
 
@@ -94,11 +122,18 @@ def cache() -> Path:
 
 
 def install_from(folder: Path) -> bool:
-    """Install a wheel that fits this Python from a folder; whether there was one."""
+    """Install a wheel that this Python can use from a folder; whether there was one."""
     if not any(folder.glob(f"zeroc_ice-{VERSION}-*.whl")):
         return False
     options = ("--no-index", "--no-deps", "--find-links", str(folder))
-    return pip("install", *options, REQUIREMENT).returncode == 0
+    if pip("install", *options, REQUIREMENT).returncode != 0:
+        return False
+    # A wheel may be for this Python by its name, and import what this Python has no more.
+    found = subprocess.run([sys.executable, "-c", "import Ice"], capture_output=True, check=False)
+    if found.returncode == 0:
+        return True
+    pip("uninstall", "--yes", "zeroc-ice")
+    return False
 
 
 def build(folder: Path) -> None:
@@ -156,7 +191,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 def mend(source: Path) -> Path:
-    """Mend what Python 3.11 and newer do not compile; the same folder.
+    """Mend what newer Pythons do not compile or import; the same folder.
 
     Raises:
         CannotInstall: the source is not the one that this was written for.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from omero_standin.harness import shape
 from typer.testing import CliRunner
 
 from deepscribble.cli import app
@@ -179,3 +180,161 @@ def test_a_session_that_is_over_has_the_code_of_a_refused_login(capsys):
         raise SessionEnded("host:4064: the OMERO server refuses the session key")
     assert caught.value.exit_code == LOGIN_REFUSED
     assert "refuses the session key" in capsys.readouterr().err
+
+
+@pytest.fixture
+def world(own_omero_server, server):
+    """Makes an image with a stroke and a shape on it, and says what stands on the server."""
+    omero = own_omero_server
+
+    class World:
+        place = f"omero://{omero.host}:{omero.port}"
+        standin = omero.standin
+
+        def image(self, *, channels=3, depth=1, group="ds-annotate", **about):
+            pixels = np.full((depth, 1, channels, 90, 80), 200, dtype=np.uint8)
+            return omero.image(pixels, group=group, **about)
+
+        def draw(self, image, kind, text="Tumor", **values):
+            return omero.draw(image, shape(kind, text, **values))
+
+        def stored(self):
+            kinds = ("Roi", "Shape", "MapAnnotation", "ImageAnnotationLink", "RoiAnnotationLink")
+            return {kind: self.standin.rows(kind) for kind in kinds}
+
+        def run(self, image, command, *more, user="ds-ada"):
+            env = {"OMERO_USER": user, "OMERO_PASSWORD": omero.people[user]}
+            once = ["--once"] if command == "sync" else []
+            words = [f"{self.place}/Image:{image}", *once, "--server", server, *more]
+            return run(*words, command=command, env=env)
+
+    return World()
+
+
+def unscaled(world):
+    return world.image(mpp=None)
+
+
+def importing(world):
+    image = world.image()
+    world.standin.importing(image)
+    return image
+
+
+def drawn(kind, **values):
+    def make(world):
+        image = world.image()
+        world.draw(image, "Polyline", Points="30,30 50,30")
+        world.draw(image, kind, **values)
+        return image
+
+    return make
+
+
+def outside(world):
+    image = world.image()
+    world.draw(image, "Polyline", Points="-50,-20 -60,-60")
+    return image
+
+
+COMMANDS = pytest.mark.parametrize("command", ["annotate", "sync"])
+
+
+@COMMANDS
+@pytest.mark.parametrize(
+    ("make", "more", "said"),
+    [
+        (unscaled, [], "does not tell its micrometres per pixel; pass --mpp"),
+        (importing, [], "has no pixels yet; wait for the end of its import"),
+        (outside, [], "strokes lie outside of the image"),
+        (drawn("Polyline", Points="1,2 three"), [], "'three' is not a point such as 12.5,40"),
+        (drawn("Line", X1=1.0, Y1=2.0), [], "its x2 or y2 is missing"),
+        (lambda world: world.image(), ["--plane", "3,0"], "section 3 (z) at moment 0 (t) is not"),
+        (lambda world: world.image(depth=2), [], "has 2 sections (z)"),
+        (drawn("Polyline", Points="1,2 3,4"), ["--class", "a:b"], "choose another class"),
+    ],
+)
+def test_an_image_that_is_no_use_is_a_sentence_and_nothing_is_written(
+    world, command, make, more, said
+):
+    image = make(world)
+    if make in (unscaled, importing) or more[:1] == ["--plane"]:
+        world.draw(image, "Polyline", Points="30,30 50,30")
+    before = world.stored()
+    result = world.run(image, command, *more)
+    assert result.exit_code == 1
+    assert said in result.output.replace("\n", " ")
+    assert world.stored() == before
+
+
+@COMMANDS
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("Mask", {"X": 1.0, "Y": 1.0}, "1 feature of type Mask not taken for strokes"),
+        ("Point", {"text": "Tumour", "X": 1.0, "Y": 1.0}, "1 feature of class Tumour not taken"),
+        ("Line", {"text": "Vessel", "X1": 1.0}, "1 feature of class Vessel not taken"),
+        ("Point", {"X": 1.0, "Y": 1.0, "TheZ": 7}, "1 feature of type shape on another plane"),
+        # What this engine says of a stroke that it cuts at the border.
+        ("Polyline", {"Points": "-50,30 50,60"}, "cut"),
+    ],
+)
+def test_a_shape_that_is_no_use_is_a_warning_beside_the_answer(world, command, kind, values, said):
+    image = drawn(kind, **values)(world)
+    shapes = world.stored()["Shape"]
+    result = world.run(image, command)
+    assert result.exit_code == 0
+    assert said in result.stderr.replace("\n", " ")
+    # There is an answer, and what people drew is as it was.
+    stored = world.stored()["Shape"]
+    assert stored[: len(shapes)] == shapes
+    assert len(stored) > len(shapes)
+
+
+@COMMANDS
+def test_an_image_of_a_group_that_may_only_be_read_is_left_alone(world, command):
+    image = world.image(group="ds-readonly")
+    world.standin.forget_calls()
+    result = world.run(image, command, user="ds-bob")
+    assert result.exit_code == 1
+    assert "may look at the image but not annotate it" in result.output.replace("\n", " ")
+    assert not any(name.startswith("IUpdate") for name in world.standin.calls())
+
+
+@COMMANDS
+def test_an_image_of_a_group_that_is_not_ones_own_is_not_there(world, command):
+    result = world.run(world.image(), command, user="ds-eve")
+    assert result.exit_code == 1
+    assert "this user may not see it; check the number, the user and the user's groups" in (
+        result.stderr.replace("\n", " ")
+    )
+
+
+@COMMANDS
+def test_an_image_that_is_deleted_while_it_is_outlined_is_a_sentence(
+    world, command, own_omero_server, standin, monkeypatch
+):
+    image = world.image()
+    world.draw(image, "Polyline", Points="30,30 50,30")
+    refine = standin.StandInEngine.refine
+
+    def deleting(*arguments, **options):
+        with own_omero_server.gateway() as connection:
+            connection.deleteObjects("Image", [image], wait=True)
+        return refine(*arguments, **options)
+
+    monkeypatch.setattr(standin.StandInEngine, "refine", deleting)
+    result = world.run(image, command)
+    assert result.exit_code == 1
+    assert "the image was deleted, so nothing was written" in result.output.replace("\n", " ")
+    assert not any(world.stored().values())
+
+
+@COMMANDS
+def test_a_server_of_another_authority_is_not_talked_to(world, command, tmp_path):
+    from omero_standin.certificate import write_authority
+
+    write_authority(tmp_path / "ca.pem")
+    result = world.run(world.image(), command, "--certificates", str(tmp_path / "ca.pem"))
+    assert result.exit_code == 1
+    assert "its certificate is not of the authority that was given" in result.stderr

@@ -149,4 +149,6 @@ def _json(value: Any) -> Any:
         return value.id
     if isinstance(value, Quantity):
         return [value.value, value.unit]
+    if isinstance(value, bytes):
+        return value.hex()
     return value

@@ -204,7 +204,9 @@ class Pixels(Servant, omero.api.IPixels):
         mine = [row for row in settings if row.owner == caller.user] or settings
         if not mine:
             return None
-        return Marshaller(caller).fill(mine[0], "model", "waveRendering.family")
+        return Marshaller(caller).fill(
+            mine[0], "model", "waveRendering.family", "waveRendering.spatialDomainEnhancement"
+        )
 
     def _readable(self, caller: Caller, pixels: int) -> Row:
         found = caller.world.get(Ref("Pixels", pixels))

@@ -15,7 +15,7 @@ ENUMERATIONS = {
     "DimensionOrder": ("XYZCT", "XYCZT"),
     "Format": ("OMERO-stand-in",),
     "RenderingModel": ("rgb", "greyscale"),
-    "Family": ("linear",),
+    "Family": ("linear", "polynomial", "exponential", "logarithmic"),
 }
 
 

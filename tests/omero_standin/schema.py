@@ -32,6 +32,7 @@ PARENTS = {
     ("Pixels", "thumbnails"): ("Thumbnail", "pixels"),
     ("Pixels", "planeInfo"): ("PlaneInfo", "pixels"),
     ("RenderingDef", "waveRendering"): ("ChannelBinding", "renderingDef"),
+    ("ChannelBinding", "spatialDomainEnhancement"): ("CodomainMapContext", "channelBinding"),
     ("Experimenter", "groupExperimenterMap"): ("GroupExperimenterMap", "child"),
     ("ExperimenterGroup", "groupExperimenterMap"): ("GroupExperimenterMap", "parent"),
 }

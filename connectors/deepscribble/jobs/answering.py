@@ -100,6 +100,8 @@ class Answering:
         Raises:
             StoreUnavailable: the store went away before the image was begun.
         """
+        if image.problem:
+            return ImageReport(image.id, image.name, State.FAILED, problems=(image.problem,))
         is_look = bool(asked)
         try:
             asked = asked or self._fingerprint(image, self.store.read(image, self.job.query))

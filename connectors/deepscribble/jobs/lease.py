@@ -203,8 +203,8 @@ class Lease:
             mine = [note for note in self._board.read() if self._leases.is_mine(note)]
             if not mine:
                 raise StoreConflict(
-                    "another job took the image over while this one did not answer for it, so "
-                    "nothing was written; it will be looked at again"
+                    "another job took the image over while this one did not answer for it, or the "
+                    "image was deleted, so nothing was written; run again if it is still there"
                 )
             self._board.change(mine[0], self._leases.values())
 

@@ -101,7 +101,11 @@ def _image_steps(
         parts, notes = plan_parts(content, slide.whole(), reach)
         if not parts:
             tiny = [note.message for note in notes if note.code == TINY]
-            reason = tiny[0] if tiny else "its regions and strokes lie outside of the image"
+            reason = (
+                tiny[0]
+                if tiny
+                else "its regions and strokes lie outside of the image; draw them on it"
+            )
             raise InvalidInput(image.name, reason)
         yield Begun(image, file, content, reach, (*content.warnings, *slide.warnings, *notes))
         for part in parts:

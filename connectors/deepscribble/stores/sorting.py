@@ -106,9 +106,8 @@ def sort_features(features: Iterable[Feature], query: Query, where: str) -> Sort
 
 def ignored_warning(where: str, reason: str, count: int) -> Warning:
     """The warning, code FEATURES_IGNORED, of annotations that were left out."""
-    return Warning(
-        "FEATURES_IGNORED", f"{where}: {count} features {reason} were not taken for strokes"
-    )
+    features = "1 feature" if count == 1 else f"{count} features"
+    return Warning("FEATURES_IGNORED", f"{where}: {features} {reason} not taken for strokes")
 
 
 def _area(feature: Feature) -> Area:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from omero_standin import harness
 
 from deepscribble.geometry import Polygon
 from deepscribble.stores import to_result
@@ -15,36 +16,15 @@ from deepscribble.stores.omero import Credentials, open_omero, parse_address
 @pytest.fixture
 def shape():
     """Makes a shape of OMERO's: `shape("Polyline", "Tumor", Points="1,2 3,4")`."""
-
-    def make(kind, text=None, **values):
-        import omero.model
-        from omero.rtypes import rbool, rdouble, rint, rstring
-
-        wrap = {str: rstring, bool: rbool, int: rint, float: rdouble}
-        made = getattr(omero.model, f"{kind}I")()
-        for name, value in values.items():
-            getattr(made, f"set{name}")(wrap[type(value)](value))
-        if text is not None:
-            made.setTextValue(rstring(text))
-        return made
-
-    return make
+    return harness.shape
 
 
 @pytest.fixture
 def draw(omero_server):
     """Saves shapes as one Roi, as a pathologist does in a viewer; returns its number."""
 
-    def save(image, *shapes, user="ds-bob", group="ds-annotate", server=omero_server):
-        from omero.model import ImageI, RoiI
-
-        roi = RoiI()
-        roi.setImage(ImageI(image, False))
-        for each in shapes:
-            roi.addShape(each)
-        with server.gateway(user, group) as connection:
-            saved = connection.getUpdateService().saveAndReturnObject(roi, connection.SERVICE_OPTS)
-        return saved.getId().getValue()
+    def save(image, *shapes, server=omero_server, **who):
+        return server.draw(image, *shapes, **who)
 
     return save
 

@@ -91,6 +91,35 @@ def test_without_a_pixel_size_one_must_be_given(omero_server, slide, opened):
         assert opened_slide.mpp == 0.5
 
 
+@pytest.mark.parametrize(
+    ("size", "unit", "mpp"),
+    [
+        (250.0, "NANOMETER", 0.25),
+        (0.00025, "MILLIMETER", 0.25),
+        # Neither is a length.
+        (1.0, "PIXEL", None),
+        (0.5, "REFERENCEFRAME", None),
+        (0.0, "MICROMETER", None),
+    ],
+)
+def test_a_pixel_size_is_understood_in_every_unit_of_length(
+    omero_server, slide, opened, size, unit, mpp
+):
+    from omero.model import LengthI
+    from omero.model.enums import UnitsLength
+
+    image = omero_server.image(slide)
+    with omero_server.gateway() as connection:
+        pixels = connection.getObject("Image", image).getPrimaryPixels().id
+        stored = connection.getQueryService().get("Pixels", pixels, connection.SERVICE_OPTS)
+        length = LengthI(size, getattr(UnitsLength, unit))
+        stored.setPhysicalSizeX(length)
+        stored.setPhysicalSizeY(length)
+        connection.getUpdateService().saveObject(stored, connection.SERVICE_OPTS)
+    (listed,) = opened(image).images()
+    assert listed.mpp == (mpp and pytest.approx(mpp))
+
+
 def test_pixels_that_are_not_square_are_refused(omero_server, slide, opened):
     store = opened(omero_server.image(slide, mpp=(0.25, 0.5)))
     with pytest.raises(InvalidInput, match="not square"):

@@ -1,6 +1,8 @@
 import socket
-import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from deepscribble.errors import InvalidInput, SessionEnded, StoreUnavailable
@@ -52,25 +54,10 @@ def test_a_silent_port_is_given_up():
 
 
 def test_a_server_whose_certificate_is_not_of_the_authority_is_refused(omero_server, tmp_path):
+    from omero_standin.certificate import write_authority
+
     authority = tmp_path / "authority.pem"
-    subject = ["-subj", "/CN=somebody else"]
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            str(tmp_path / "key"),
-            "-out",
-            str(authority),
-            *subject,
-        ],
-        check=True,
-        capture_output=True,
-    )
+    write_authority(authority)
     with pytest.raises(InvalidInput, match=r"no secure connection.*not of the authority"):
         Session(
             at(omero_server),
@@ -119,6 +106,34 @@ def test_a_password_that_is_right_no_longer_is_said_to_be_so_until_it_is_again(o
         finally:
             change_password(server, server.password)
         assert session.find("Image", 1) is None
+
+
+def test_a_session_is_kept_alive_while_the_machine_computes(own_omero_server, monkeypatch):
+    server = own_omero_server
+    monkeypatch.setattr("deepscribble.stores.omero.login.KEEP_ALIVE_SECONDS", 5)
+    is_done = threading.Event()
+
+    def compute():
+        while not is_done.is_set():
+            np.linalg.svd(np.random.default_rng(0).random((200, 200)))
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        Session(at(server), Credentials(server.user, server.password)),
+    ):
+        computed = pool.submit(compute)
+        server.standin.forget_calls()
+        try:
+            # Nothing else is called meanwhile; omero-py allows no shorter time than this.
+            for _ in range(600):
+                calls = server.standin.calls()
+                if calls.get("ServiceFactory.keepAlive"):
+                    break
+                is_done.wait(0.1)
+        finally:
+            is_done.set()
+        computed.result()
+    assert set(calls) == {"ServiceFactory.keepAlive"}
 
 
 def change_password(server, password):

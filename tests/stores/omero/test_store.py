@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import shapely
 
@@ -141,6 +144,24 @@ def test_ezomero_reads_what_was_written(omero_server, slide, opened, square):
     }
     assert {each.stroke_color for each in shapes} == {(200, 0, 0, 255)}
     assert {each.fill_color for each in shapes} == {(0, 0, 0, 0)}
+
+
+def test_the_example_of_the_docs_finds_our_outlines_among_all(
+    omero_server, slide, opened, square, shape, draw
+):
+    ezomero = pytest.importorskip("ezomero")
+    docs = Path(__file__).resolve().parents[3] / "docs" / "omero.md"
+    (example,) = re.findall(r"```python\n(.*?)```", docs.read_text(), re.DOTALL)
+    image = omero_server.image(slide)
+    draw(image, shape("Polygon", "Tumor", Points="1,2 30,4 30,40"))
+    store = opened(image)
+    result = square(10, hole=True)
+    write(store, store.images()[0], [result])
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        names = {"ezomero": ezomero, "conn": connection, "image": image}
+        exec(compile(example, "omero.md", "exec"), names)
+    (rings,) = names["rings"].values()
+    assert rings == [[tuple(point) for point in ring.tolist()] for ring in result.polygon.rings]
 
 
 def test_only_what_changed_is_replaced(omero_server, slide, opened, square, shape, draw):

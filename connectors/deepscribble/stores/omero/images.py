@@ -52,6 +52,7 @@ class Image:
         group: The number of the group that it is in.
         pixels: The number of its pixels.
         dtype: How NumPy reads them.
+        bits: How many bits of each are used.
         size: Width and height, level-0 pixels.
         channels: How many.
         planes: How many sections and moments.
@@ -65,6 +66,7 @@ class Image:
     group: int
     pixels: int
     dtype: str
+    bits: int
     size: tuple[int, int]
     channels: int
     planes: tuple[int, int]
@@ -119,7 +121,7 @@ def _image(image: Any, plane: tuple[int, int] | None) -> Image:
     pixels = image.getPrimaryPixels() if image.sizeOfPixels() > 0 else None
     if pixels is None:
         problem = "the image has no pixels yet; wait for the end of its import"
-        return Image(id, name, group, 0, "", (0, 0), 0, (1, 1), (0, 0), None, problem)
+        return Image(id, name, group, 0, "", 0, (0, 0), 0, (1, 1), (0, 0), None, problem)
     width, height, channels, sections, moments = (
         int(getattr(pixels, f"getSize{axis}")().getValue()) for axis in "XYCZT"
     )
@@ -136,6 +138,7 @@ def _image(image: Any, plane: tuple[int, int] | None) -> Image:
         group=group,
         pixels=int(pixels.getId().getValue()),
         dtype=KINDS_OF_PIXEL.get(kind, ""),
+        bits=_bits(kind, pixels.getSignificantBits()),
         size=(width, height),
         channels=channels,
         planes=(sections, moments),
@@ -151,20 +154,26 @@ def _pixel_problem(kind: str) -> str:
     return f"its pixels are of type {kind}; only {' and '.join(KINDS_OF_PIXEL)} are brightfield"
 
 
+def _bits(kind: str, significant: Any) -> int:
+    """How many bits of a pixel are used: a scanner may put 12 bits into 16."""
+    width = int(kind.removeprefix("uint")) if kind in KINDS_OF_PIXEL else 0
+    return min(int(significant.getValue()), width) if significant is not None else width
+
+
 def _plane_problem(plane: tuple[int, int] | None, sections: int, moments: int) -> str:
     if plane is None:
         if sections == moments == 1:
             return ""
         return (
             f"the image has {sections} sections (z) and {moments} moments (t); "
-            "say which one to work on"
+            "say which one to work on, as --plane 0,0"
         )
     z, t = plane
     if 0 <= z < sections and 0 <= t < moments:
         return ""
     return (
         f"section {z} (z) at moment {t} (t) is not in the image, which has sections 0 to "
-        f"{sections - 1} and moments 0 to {moments - 1}"
+        f"{sections - 1} and moments 0 to {moments - 1}; choose another --plane"
     )
 
 

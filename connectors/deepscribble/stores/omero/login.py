@@ -117,7 +117,7 @@ def said(error: Exception) -> str:
 def first_line(text: object) -> str:
     """What of a server's message fits into a sentence."""
     lines = str(text).strip().splitlines()
-    return lines[0].strip() if lines else "no reason given"
+    return lines[0].strip().rstrip(":") if lines else "no reason given"
 
 
 def _client(address: Address, connection: Connection) -> Any:
@@ -143,9 +143,8 @@ def _enter(client: Any, address: Address, credentials: Credentials, connection: 
             client.createSession(credentials.user, credentials.password)
         client.enableKeepAlive(KEEP_ALIVE_SECONDS)
     except Glacier2.PermissionDeniedException as error:
-        raise LoginRefused(
-            address.server, _refusal(credentials, "its name or password is wrong")
-        ) from error
+        reason = "it is over, or never was" if credentials.key else "its name or password is wrong"
+        raise LoginRefused(address.server, _refusal(credentials, reason)) from error
     except omero.ExpiredCredentialException as error:
         raise LoginRefused(
             address.server, _refusal(credentials, "its password has expired")

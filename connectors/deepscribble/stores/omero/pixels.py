@@ -85,7 +85,9 @@ class OmeroPyramid:
         self.mpp = image.mpp
         is_rgb = image.channels == 3 and image.dtype == "u1"
         definition = None if is_rgb else session.rendering(image.pixels)
-        self._rendering = rendering_of(f"Image:{image.id}", image.dtype, image.channels, definition)
+        self._rendering = rendering_of(
+            f"Image:{image.id}", image.dtype, image.bits, image.channels, definition
+        )
         self.warnings: tuple[Warning, ...] = self._rendering.warnings
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> RGB:
