@@ -93,8 +93,9 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
     assert due(Job())
 
 
+@pytest.mark.parametrize("more", [None, (65, "Tumor"), (140, "Normal")])
 def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
-    store, omero, client, tmp_path
+    store, omero, client, tmp_path, draw, more
 ):
     image = store.images()[0]
     job, needs = Job(), Needs.of(client)
@@ -104,16 +105,23 @@ def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
     report = answering.answer(image, answering.look(image).asked)
     assert report is not None
     assert report.state is State.FAILED
+    if more is not None:
+        # What is answered next is then another outline, or the same with other strokes.
+        draw(int(image.id.removeprefix("Image:")), *more)
     again = answering.answer(image, answering.look(image).asked)
     assert again is not None
     assert again.state is State.WRITTEN
     assert not answering.look(image).asked
     omero.standin.go_on()
     assert len(omero.standin.rows("Polygon")) == 2
-    mended = answering.answer(image, answering.look(image).asked)
+    asked = answering.look(image).asked
+    assert asked
+    mended = answering.answer(image, asked)
     assert mended is not None
     assert mended.state is State.WRITTEN
-    assert len(omero.standin.rows("Polygon")) == 1
+    (outline,) = omero.standin.rows("Polygon")
+    right = 75 if more == (65, "Tumor") else 70
+    assert f"{right},60" in outline["fields"]["points"]
     assert not answering.look(image).asked
 
 
