@@ -16,7 +16,7 @@ from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Board, Lease, Leases, new_holder
 from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.report import ImageReport, State
-from deepscribble.jobs.runner import outline
+from deepscribble.jobs.runner import all_told, outline
 from deepscribble.slides import Slide
 from deepscribble.stores import Content, Edit, Query, Store, StoreImage
 from deepscribble.stores.omero import Answer, fingerprint
@@ -98,6 +98,7 @@ class Answering:
 
         Raises:
             StoreUnavailable: the store went away before the image was begun.
+            ServerUnavailable: the server went away before the image was done.
         """
         is_look = bool(asked)
         try:
@@ -133,18 +134,12 @@ def annotate_noted(
     """As `annotate`, for a store whose images other jobs may be working on."""
     needs, journal = Needs.of(client), Journal(store.folder)
     if job.is_dry:
-        yield from outline(store, images, client, job, needs, journal)
+        yield from all_told(outline(store, images, client, job, needs, journal), images)
         return
     with one_writer(store.folder):
         answering = Answering(store, client, job, needs, journal, Leases(new_holder()))
-        for number, image in enumerate(images):
-            try:
-                yield answering.answer(image) or busy(image)
-            except StoreUnavailable as error:
-                yield ImageReport(image.id, image.name, State.FAILED, problems=(str(error),))
-                for left in images[number + 1 :]:
-                    yield ImageReport(left.id, left.name, State.NOT_REACHED)
-                return
+        reports = (answering.answer(image) or busy(image) for image in images)
+        yield from all_told(reports, images)
 
 
 def busy(image: StoreImage) -> ImageReport:
