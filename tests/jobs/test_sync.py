@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,17 +11,21 @@ import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from deepscribble.errors import SessionEnded, StoreUnavailable
+from deepscribble.client import Client
+from deepscribble.errors import ServerUnavailable, SessionEnded, StoreUnavailable
 from deepscribble.jobs import Job, State, exit_code, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
+from deepscribble.server.app import background
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
 PATIENCE = 120.0
 """Longer than anything here takes; it only ends tests that would hang."""
+
+LOG = logging.getLogger("deepscribble.jobs.sync")
 
 WRITES = ("IUpdate.saveAndReturnArray", "ServiceFactory.submit")
 
@@ -40,14 +45,14 @@ def job(omero, dataset, client, tmp_path):
     place = parse_address(address(omero, dataset[0]))
     who = Credentials(omero.user, omero.password)
 
-    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0):
+    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0, server=client):
         def open_store():
             connection = Connection(patience=5.0, call_patience=silence)
             by = Credentials(key=key) if key else who
             return open_omero(place, by, connection=connection, folder=tmp_path / name)
 
         health = Health(tmp_path / f"{name}.json")
-        return Sync(open_store, client, Job(mpp=mpp), Pace(every, workers), health, Metrics())
+        return Sync(open_store, server, Job(mpp=mpp), Pace(every, workers), health, Metrics())
 
     return make
 
@@ -242,6 +247,32 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
     omero.standin.kill()
     with pytest.raises(StoreUnavailable):
         job().once()
+
+
+def test_no_image_failed_since_the_deepscribble_server_went_away(
+    omero, dataset, job, engine, leases, caplog
+):
+    class Mortal(logging.Handler):
+        def emit(self, record):
+            if "written" in record.getMessage():
+                mortal.close()
+
+    caplog.set_level(logging.INFO)
+    with ExitStack() as mortal:
+        at = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        with Client(at) as client:
+            sync = job(workers=1, server=client)
+            LOG.addHandler(handler := Mortal())
+            try:
+                with pytest.raises(ServerUnavailable):
+                    sync.once()
+            finally:
+                LOG.removeHandler(handler)
+    assert list(ours(omero).values()) == [1]
+    assert not leases()
+    assert "failed" not in caplog.text
+    # The job that has its server again goes on with the image at once.
+    assert [report.state for report in job().once()] == [State.WRITTEN]
 
 
 def test_the_health_file_goes_on_and_says_what_is_waited_for(
