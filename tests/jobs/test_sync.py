@@ -278,7 +278,7 @@ def test_no_image_failed_since_the_deepscribble_server_went_away(
 def test_the_health_file_goes_on_and_says_what_is_waited_for(
     omero, dataset, job, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("deepscribble.jobs.sync.BEAT_SECONDS", 0.1)
+    monkeypatch.setattr("deepscribble.jobs.status.BEAT_SECONDS", 0.1)
     health = tmp_path / "one.json"
     omero.standin.fault("IQuery.*", "hang", times=2)
 
@@ -321,28 +321,37 @@ def test_prometheus_reads_what_was_counted(dataset, job):
     assert "deepscribble_sync_images_in_work 0.0" in lines
 
 
-def test_sigterm_lets_the_image_in_work_be_finished(
-    omero, dataset, server, engine, tmp_path, leases
-):
-    _, images = dataset
-    engine.gate.clear()
-    health = tmp_path / "health.json"
-    command = [
+@pytest.fixture
+def command(omero, dataset, server, tmp_path):
+    """The command line of a job, and the environment for it."""
+    words = [
         *(sys.executable, "-c", "from deepscribble.cli.main import main; main()"),
         *("sync", address(omero, dataset[0]), "--user", omero.user, "--workers", "1"),
-        *("--every", "1s", "--server", server, "--health", str(health), "--json"),
+        *("--every", "1s", "--server", server),
+        *("--health", str(tmp_path / "health.json"), "--json"),
     ]
     environment = os.environ | {
         "OMERO_PASSWORD": omero.password,
         "XDG_STATE_HOME": str(tmp_path),
         "OMERO_USERDIR": str(tmp_path / "omero"),
     }
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    return words, environment
+
+
+def test_sigterm_lets_the_image_in_work_be_finished(
+    omero, dataset, engine, tmp_path, command, leases
+):
+    _, images = dataset
+    engine.gate.clear()
+    health = tmp_path / "health.json"
+    words, environment = command
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             eventually(lambda: len(engine.calls) == 1)
             assert len(leases()) == 1
             process.send_signal(signal.SIGTERM)
-            eventually(lambda: json.loads(health.read_text())["in_work"])
+            eventually(lambda: json.loads(health.read_text())["status"] == "stopping")
+            assert json.loads(health.read_text())["in_work"]
             engine.gate.set()
             said, _ = process.communicate(timeout=PATIENCE)
         finally:
@@ -355,3 +364,24 @@ def test_sigterm_lets_the_image_in_work_be_finished(
     assert ours(omero) == {images[0]: 1}
     assert not leases()
     assert json.loads(health.read_text())["status"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"), [("IQuery.*", "listing images"), ("Router.*", "logging in")]
+)
+def test_sigterm_ends_a_job_that_waits_for_a_silent_server(
+    omero, tmp_path, command, operation, status
+):
+    health = tmp_path / "health.json"
+    omero.standin.fault(operation, "hang", times=99)
+    words, environment = command
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            eventually(lambda: health.exists() and status in health.read_text())
+            eventually(lambda: any(operation[:6] in name for name in omero.standin.calls()))
+            process.send_signal(signal.SIGTERM)
+            # The server would be given up after five minutes.
+            process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGTERM
