@@ -14,7 +14,7 @@ from deepscribble.geometry import Warning
 from deepscribble.stores.areas import polygon_of
 from deepscribble.stores.classes import matches
 from deepscribble.stores.features import Feature
-from deepscribble.stores.omero.copies import described
+from deepscribble.stores.omero.copies import written
 from deepscribble.stores.omero.items import Item, View
 from deepscribble.stores.omero.records import Record
 from deepscribble.stores.omero.shapes import LINE, POINT, POLYGON, Drawing
@@ -56,9 +56,10 @@ def annotated_warning(records: Sequence[Record], view: View) -> tuple[Warning, .
 def _feature(item: Item, view: View, query: Query) -> Feature:
     said, drawings = item.said, item.drawings
     where = f"{view.image}: Roi:{item.records[0].id}"
+    geometry = _geometry(drawings, where, said, query)
     note, metadata = item.note, item.note or {}
     if item.is_copy:
-        metadata = {SHAPE: described(said.name)}
+        metadata = {SHAPE: written(said.name, _shape(geometry))}
     # What others copied stays too, but is told apart by whether it was edited.
     is_result = note is not None or (item.is_copy and item.is_of(view.user))
     is_fixed = item.is_annotated or not item.is_of(view.user)
@@ -68,7 +69,7 @@ def _feature(item: Item, view: View, query: Query) -> Feature:
         object_type=_object_type(said, drawings, view),
         name=said.name,
         class_name=said.class_name,
-        geometry=_geometry(drawings, where, said, query),
+        geometry=geometry,
         measurements=_measurements(metadata),
         metadata=metadata,
         is_locked=(is_result and is_fixed) or any(drawing.is_locked for drawing in drawings),
@@ -111,6 +112,12 @@ def _geometry(
     if kind == POINT:
         parts = [point for part in parts for point in part]
     return {"type": SEVERAL[kind], "coordinates": parts}
+
+
+def _shape(geometry: dict[str, Any] | None) -> BaseGeometry:
+    """A geometry of `_geometry` as Shapely has it; an empty one where there is none."""
+    whole = shapely.Polygon() if geometry is None else shapely.geometry.shape(geometry)
+    return whole if whole.is_valid else shapely.Polygon()
 
 
 def _matters(class_name: str, query: Query) -> bool:

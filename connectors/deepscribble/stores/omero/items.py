@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepscribble.stores.features import NAMESPACE
-from deepscribble.stores.omero.copies import described
+from deepscribble.stores.omero.copies import is_named
 from deepscribble.stores.omero.records import RESULT_ID, Record
 from deepscribble.stores.omero.shapes import Drawing
 from deepscribble.stores.omero.text import ShapeText, parse_text
@@ -62,7 +62,7 @@ class Item:
     @property
     def is_copy(self) -> bool:
         """Whether it goes by our name and has no note, as what QuPath sends back."""
-        return self.records[0].note is None and bool(described(self.said.name))
+        return self.records[0].note is None and is_named(self.said.name)
 
     def is_of(self, user: int) -> bool:
         """Whether it is a result that this user's jobs may replace, unless a person has it stay."""

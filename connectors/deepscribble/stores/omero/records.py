@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepscribble.stores.features import METADATA_PREFIX
-from deepscribble.stores.omero.copies import described
+from deepscribble.stores.omero.copies import is_named
 from deepscribble.stores.omero.shapes import Drawing, read_shape
 from deepscribble.stores.omero.text import parse_text
 
@@ -61,7 +61,7 @@ class Record:
         return self.is_made_by(user) or (
             self.note is None
             and self.owner == user
-            and any(described(parse_text(drawing.text).name) for drawing in self.drawings)
+            and any(is_named(parse_text(drawing.text).name) for drawing in self.drawings)
         )
 
     @property
