@@ -27,9 +27,8 @@ def test_a_result_is_rings_with_one_text_under_a_note(square):
     assert (roi.getImage().getId().getValue(), roi.getImage().isLoaded()) == (7, False)
     assert namespace_of(link.getChild()) == RESULT
     texts = {shape.getTextValue().getValue() for shape in roi.copyShapes()}
-    assert texts == {
-        f"Annotation:Tumor:{result.id}:NoParent:DeepScribble 9375.00 10.00 10.00 110.00 110.00"
-    }
+    name = "DeepScribble 9375.00 10.00 10.00 110.00 110.00 with holes"
+    assert texts == {f"Annotation:Tumor:{result.id}:NoParent:{name}"}
     for shape in roi.copyShapes():
         assert shape.getTransform() is None
         assert (shape.getTheZ(), shape.getTheT()) == (None, None)

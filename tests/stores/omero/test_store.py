@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import shapely
 
@@ -136,9 +138,8 @@ def test_ezomero_reads_what_was_written(omero_server, slide, opened, square):
     assert [each.points for each in shapes] == [
         [tuple(point) for point in ring.tolist()] for ring in result.polygon.rings
     ]
-    assert {each.label for each in shapes} == {
-        f"Annotation:Tumor:{result.id}:NoParent:DeepScribble 9375.00 10.00 10.00 110.00 110.00"
-    }
+    name = "DeepScribble 9375.00 10.00 10.00 110.00 110.00 with holes"
+    assert {each.label for each in shapes} == {f"Annotation:Tumor:{result.id}:NoParent:{name}"}
     assert {each.stroke_color for each in shapes} == {(200, 0, 0, 255)}
     assert {each.fill_color for each in shapes} == {(0, 0, 0, 0)}
 
@@ -238,6 +239,30 @@ def test_a_copy_with_a_hole_that_nobody_edited_counts_for_nothing(
     assert content.others == 3
     assert len(write(store, listed_by(store), []).removed) == 2
     assert rois(omero_server, image) == set(copies)
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        (lambda shape: shape - shapely.box(0, 60, 200, 200), ""),
+        (lambda shape: shape | shapely.box(30, 30, 90, 90), "edited by hand"),
+        (lambda shape: shape | shapely.box(100, 40, 120, 60), "edited by hand"),
+    ],
+    ids=["lost by QuPath", "the hole filled", "enlarged"],
+)
+def test_a_copy_with_a_hole_may_be_less_but_not_more(
+    omero_server, slide, opened, square, change, stays
+):
+    extension = pytest.importorskip("omero_standin.extension")
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10, hole=True)])
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        (seen,) = extension.bring_in(connection, image)
+        extension.send(connection, image, [replace(seen, shape=change(seen.shape))])
+    mine, *others = store.read(listed_by(store), Query()).formers
+    assert (mine.stays, mine.is_namesake) == ("", True)
+    assert [other.stays for other in others] == ([stays] if stays else [])
 
 
 def test_a_brush_with_a_hole_that_came_from_qupath_is_one_stroke(omero_server, slide, opened):
