@@ -6,8 +6,8 @@ way. One that is not so was edited, and stays.
 
 QuPath itself spoils areas with holes. It joins their rings as an `Area` of Java's, which cuts an
 area of some hundred vertices into pieces side by side, and keeps only some of these
-(`GeometryTools.convertAreaToGeometry`; seen with QuPath 0.6, not with 0.5). So what is left of an area with holes
-is no edit either; whoever takes something away from one by hand must lock it.
+(`GeometryTools.convertAreaToGeometry`; seen with QuPath 0.6, not with 0.5). So what is left of an
+area with holes is no edit either; whoever takes something away from one by hand must lock it.
 """
 
 from __future__ import annotations
