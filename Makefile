@@ -42,8 +42,7 @@ test: $(OMERO)
 soak: $(OMERO)
 	DEEPSCRIBBLE_KILLS=100 $(BIN)/python -m pytest \
 		tests/stores/test_folder_killed.py tests/stores/qupath/test_kill.py
-	DEEPSCRIBBLE_OMERO_FAULTS=200 $(BIN)/python -m pytest \
-		tests/stores/omero/test_faults.py tests/jobs/test_sync_faults.py
+	DEEPSCRIBBLE_OMERO_FAULTS=500 $(BIN)/python -m pytest tests/jobs/test_sync_faults.py
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from omero_standin.harness import OmeroServer
 from PIL import Image
 
@@ -25,6 +26,7 @@ from deepscribble.server.app import background
 def engine(standin: ModuleType) -> Any:
     """Outlines a square of 20 pixels around each foreground stroke, else the whole region.
 
+    Squares that meet are one outline, so a further stroke may move it.
     It refuses the region whose left edge is `refuses`.
     """
 
@@ -35,13 +37,19 @@ def engine(standin: ModuleType) -> Any:
             if region.x == self.refuses:
                 raise LimitExceeded("no")
             outline = super().refine(region, pixels, strokes, **options)
+            if not strokes:
+                return outline
             squares = []
             for stroke in strokes:
                 x, y = np.round(np.concatenate(stroke.parts).mean(axis=0))
-                ring = [[x - 10, y - 10], [x + 10, y - 10], [x + 10, y + 10], [x - 10, y + 10]]
                 if stroke.label is Label.FOREGROUND:
-                    squares.append(Polygon(np.array(ring), (), 400 * region.mpp**2, 0.75))
-            return replace(outline, polygons=tuple(squares) if strokes else outline.polygons)
+                    squares.append(shapely.box(x - 10, y - 10, x + 10, y + 10))
+            polygons = []
+            for part in shapely.get_parts(shapely.unary_union(squares)):
+                ring = shapely.orient_polygons(part.normalize()).exterior.coords[:-1]
+                area = part.area * region.mpp**2
+                polygons.append(Polygon(np.array(ring), (), area, 0.75))
+            return replace(outline, polygons=tuple(polygons))
 
     return StrokeEngine(standin.StandInLimits(model_pixels=200_000))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
-from deepscribble.jobs import Job, State, annotate_noted
+from deepscribble.client import Client
+from deepscribble.jobs import Job, State, annotate_noted, exit_code
 from deepscribble.jobs.answering import Answering
 from deepscribble.jobs.job import Needs
 from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Leases
+from deepscribble.server.app import background
 from deepscribble.stores.omero import Credentials, images, open_omero, parse_address
 
 
@@ -73,6 +77,29 @@ def test_images_beyond_a_server_that_died_are_not_reached(store, omero, client):
     assert states([first, *left]) == [State.WRITTEN, State.FAILED, State.NOT_REACHED]
 
 
+@pytest.mark.parametrize("is_dry", [False, True])
+def test_a_deepscribble_server_that_died_leaves_the_other_images_not_reached(
+    store, omero, engine, leases, is_dry
+):
+    images = store.images()
+    # The other one is still being written when the server is gone.
+    done = State.PLANNED if is_dry else State.WRITTEN
+    with ExitStack() as mortal:
+        address = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        with Client(address) as client:
+            reports = []
+            for report in annotate_noted(store, images, client, Job(is_dry=is_dry)):
+                reports.append(report)
+                mortal.close()
+    assert len(reports) == len(images)
+    count = states(reports).count(done)
+    assert count in (1, 2)
+    assert states(reports)[count:] == [State.FAILED, State.NOT_REACHED][: 3 - count]
+    assert "no DeepScribble server answers" in reports[count].problems[0]
+    assert exit_code(reports) == 3
+    assert not leases()
+
+
 def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
     store, client, draw, tmp_path
 ):
@@ -93,8 +120,9 @@ def test_nothing_is_due_after_an_answer_until_options_or_strokes_change(
     assert due(Job())
 
 
+@pytest.mark.parametrize("more", [None, (65, "Tumor"), (140, "Normal")])
 def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
-    store, omero, client, tmp_path
+    store, omero, client, tmp_path, draw, more
 ):
     image = store.images()[0]
     job, needs = Job(), Needs.of(client)
@@ -104,16 +132,23 @@ def test_an_image_whose_results_stand_there_twice_is_due_and_put_right(
     report = answering.answer(image, answering.look(image).asked)
     assert report is not None
     assert report.state is State.FAILED
+    if more is not None:
+        # What is answered next is then another outline, or the same with other strokes.
+        draw(int(image.id.removeprefix("Image:")), *more)
     again = answering.answer(image, answering.look(image).asked)
     assert again is not None
     assert again.state is State.WRITTEN
     assert not answering.look(image).asked
     omero.standin.go_on()
     assert len(omero.standin.rows("Polygon")) == 2
-    mended = answering.answer(image, answering.look(image).asked)
+    asked = answering.look(image).asked
+    assert asked
+    mended = answering.answer(image, asked)
     assert mended is not None
     assert mended.state is State.WRITTEN
-    assert len(omero.standin.rows("Polygon")) == 1
+    (outline,) = omero.standin.rows("Polygon")
+    right = 75 if more == (65, "Tumor") else 70
+    assert f"{right},60" in outline["fields"]["points"]
     assert not answering.look(image).asked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,17 +11,21 @@ import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from deepscribble.errors import SessionEnded, StoreUnavailable
+from deepscribble.client import Client
+from deepscribble.errors import ServerUnavailable, SessionEnded, StoreUnavailable
 from deepscribble.jobs import Job, State, exit_code, runner
 from deepscribble.jobs.lease import NAMESPACE, Leases
+from deepscribble.server.app import background
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
 
 PATIENCE = 120.0
 """Longer than anything here takes; it only ends tests that would hang."""
+
+LOG = logging.getLogger("deepscribble.jobs.sync")
 
 WRITES = ("IUpdate.saveAndReturnArray", "ServiceFactory.submit")
 
@@ -40,14 +45,14 @@ def job(omero, dataset, client, tmp_path):
     place = parse_address(address(omero, dataset[0]))
     who = Credentials(omero.user, omero.password)
 
-    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0):
+    def make(name="one", every=0.05, workers=2, mpp=None, key="", silence=300.0, server=client):
         def open_store():
             connection = Connection(patience=5.0, call_patience=silence)
             by = Credentials(key=key) if key else who
             return open_omero(place, by, connection=connection, folder=tmp_path / name)
 
         health = Health(tmp_path / f"{name}.json")
-        return Sync(open_store, client, Job(mpp=mpp), Pace(every, workers), health, Metrics())
+        return Sync(open_store, server, Job(mpp=mpp), Pace(every, workers), health, Metrics())
 
     return make
 
@@ -244,10 +249,36 @@ def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, ca
         job().once()
 
 
+def test_no_image_failed_since_the_deepscribble_server_went_away(
+    omero, dataset, job, engine, leases, caplog
+):
+    class Mortal(logging.Handler):
+        def emit(self, record):
+            if "written" in record.getMessage():
+                mortal.close()
+
+    caplog.set_level(logging.INFO)
+    with ExitStack() as mortal:
+        at = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        with Client(at) as client:
+            sync = job(workers=1, server=client)
+            LOG.addHandler(handler := Mortal())
+            try:
+                with pytest.raises(ServerUnavailable):
+                    sync.once()
+            finally:
+                LOG.removeHandler(handler)
+    assert list(ours(omero).values()) == [1]
+    assert not leases()
+    assert "failed" not in caplog.text
+    # The job that has its server again goes on with the image at once.
+    assert [report.state for report in job().once()] == [State.WRITTEN]
+
+
 def test_the_health_file_goes_on_and_says_what_is_waited_for(
     omero, dataset, job, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("deepscribble.jobs.sync.BEAT_SECONDS", 0.1)
+    monkeypatch.setattr("deepscribble.jobs.status.BEAT_SECONDS", 0.1)
     health = tmp_path / "one.json"
     omero.standin.fault("IQuery.*", "hang", times=2)
 
@@ -290,28 +321,37 @@ def test_prometheus_reads_what_was_counted(dataset, job):
     assert "deepscribble_sync_images_in_work 0.0" in lines
 
 
-def test_sigterm_lets_the_image_in_work_be_finished(
-    omero, dataset, server, engine, tmp_path, leases
-):
-    _, images = dataset
-    engine.gate.clear()
-    health = tmp_path / "health.json"
-    command = [
+@pytest.fixture
+def command(omero, dataset, server, tmp_path):
+    """The command line of a job, and the environment for it."""
+    words = [
         *(sys.executable, "-c", "from deepscribble.cli.main import main; main()"),
         *("sync", address(omero, dataset[0]), "--user", omero.user, "--workers", "1"),
-        *("--every", "1s", "--server", server, "--health", str(health), "--json"),
+        *("--every", "1s", "--server", server),
+        *("--health", str(tmp_path / "health.json"), "--json"),
     ]
     environment = os.environ | {
         "OMERO_PASSWORD": omero.password,
         "XDG_STATE_HOME": str(tmp_path),
         "OMERO_USERDIR": str(tmp_path / "omero"),
     }
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    return words, environment
+
+
+def test_sigterm_lets_the_image_in_work_be_finished(
+    omero, dataset, engine, tmp_path, command, leases
+):
+    _, images = dataset
+    engine.gate.clear()
+    health = tmp_path / "health.json"
+    words, environment = command
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             eventually(lambda: len(engine.calls) == 1)
             assert len(leases()) == 1
             process.send_signal(signal.SIGTERM)
-            eventually(lambda: json.loads(health.read_text())["in_work"])
+            eventually(lambda: json.loads(health.read_text())["status"] == "stopping")
+            assert json.loads(health.read_text())["in_work"]
             engine.gate.set()
             said, _ = process.communicate(timeout=PATIENCE)
         finally:
@@ -324,3 +364,19 @@ def test_sigterm_lets_the_image_in_work_be_finished(
     assert ours(omero) == {images[0]: 1}
     assert not leases()
     assert json.loads(health.read_text())["status"] == "stopped"
+
+
+def test_sigterm_ends_a_job_that_waits_for_a_silent_server(omero, tmp_path, command):
+    health = tmp_path / "health.json"
+    omero.standin.fault("IQuery.*", "hang", times=99)
+    words, environment = command
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            eventually(lambda: health.exists() and "listing images" in health.read_text())
+            eventually(lambda: "IQuery.findAllByQuery" in omero.standin.calls())
+            process.send_signal(signal.SIGTERM)
+            # The server would be given up after five minutes.
+            process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGTERM

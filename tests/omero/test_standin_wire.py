@@ -43,6 +43,7 @@ def test_a_wrong_password_is_refused(omero_server):
         "ds-ada", "wrong", host=omero_server.host, port=omero_server.port
     )
     assert not connection.connect()
+    connection.c.getCommunicator().destroy()
 
 
 def test_a_session_is_joined_by_its_key(omero_server):
@@ -53,6 +54,7 @@ def test_a_session_is_joined_by_its_key(omero_server):
     connection.close()
     again = gateway.BlitzGateway(host=omero_server.host, port=omero_server.port)
     assert not again.connect(sUuid=key)
+    again.c.getCommunicator().destroy()
 
 
 def test_the_plain_port_serves_as_well(own_omero_server):

@@ -1,6 +1,7 @@
 """`python -m omero_standin --folder … --ssl-port … --tcp-port … --control-port …`
 
-The administrator's password comes on the standard input, one line. Ready when it says "ready".
+It begins when the administrator's password comes on the standard input, one line, and is ready when
+it says "ready".
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=600.0)
     given = parser.parse_args()
     password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        # Whoever wanted a server is gone.
+        return
     settings = Settings(given.folder, given.ssl_port, given.tcp_port, password, given.idle)
     orders = listen(Server(settings), given.control_port)
     sys.stdout.write("ready\n")

@@ -35,7 +35,7 @@ def omero_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OmeroServ
     server = standin_server(folder)
     assert server.standin is not None
     yield server
-    server.standin.kill()
+    server.standin.close()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ def _spare_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OmeroSe
     server = standin_server(Path(tmp_path_factory.mktemp("omero-own")))
     assert server.standin is not None
     yield server
-    server.standin.kill()
+    server.standin.close()
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ class Standin:
         self.password = secrets.token_hex(8)
         self.ssl_port, self.tcp_port, self.control_port = _free_ports(3)
         self.process: subprocess.Popen[str] | None = None
+        self._next: subprocess.Popen[str] | None = None
+        self._starts = 0
 
     def start(self) -> None:
         """Start it, at the same ports and with what was committed before.
@@ -39,41 +41,59 @@ class Standin:
         Raises:
             RuntimeError: it does not start; with what it said.
         """
-        log = (self.folder.parent / f"{self.folder.name}.log").open("a+")
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "omero_standin",
-                f"--folder={self.folder}",
-                f"--ssl-port={self.ssl_port}",
-                f"--tcp-port={self.tcp_port}",
-                f"--control-port={self.control_port}",
-                f"--idle={self.idle}",
-            ],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
+        self.process, self._next = self._next or self._launched(), None
+        self._starts += 1
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{self.password}\n")
         self.process.stdin.close()
         if self.process.stdout.readline() != "ready\n":
             self.kill()
-            log.seek(0)
-            raise RuntimeError(f"the OMERO stand-in did not start: {log.read()}")
-        log.close()
+            raise RuntimeError(f"the OMERO stand-in did not start: {self._log.read_text()}")
+        if self._starts > 1:
+            # It is killed again and again, and most of a start is Python's imports.
+            self._next = self._launched()
+
+    def _launched(self) -> subprocess.Popen[str]:
+        """A process that begins once it is told the password."""
+        with self._log.open("a") as log:
+            return subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "omero_standin",
+                    f"--folder={self.folder}",
+                    f"--ssl-port={self.ssl_port}",
+                    f"--tcp-port={self.tcp_port}",
+                    f"--control-port={self.control_port}",
+                    f"--idle={self.idle}",
+                ],
+                cwd=Path(__file__).parents[1],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.parent / f"{self.folder.name}.log"
+
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        if self._next is not None:
+            self.process, self._next = self._next, None
+            self.kill()
 
     def kill(self) -> None:
         """End it as a power failure would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe is not None:
+                    pipe.close()
             self.process = None
 
     def died(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
@@ -16,10 +16,10 @@ from deepscribble.jobs.journal import Journal
 from deepscribble.jobs.lease import NAMESPACE, Board, Lease, Leases, new_holder
 from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.report import ImageReport, State
-from deepscribble.jobs.runner import outline
+from deepscribble.jobs.runner import all_told, outline
 from deepscribble.slides import Slide
 from deepscribble.stores import Content, Edit, Query, Store, StoreImage
-from deepscribble.stores.omero import fingerprint, has_doubles
+from deepscribble.stores.omero import Answer, fingerprint
 
 ANSWERED = (State.WRITTEN, State.UNCHANGED)
 
@@ -30,11 +30,11 @@ LOG = logging.getLogger(__name__)
 class NotedStore(Store, Protocol):
     """A store that keeps notes with its images, so that jobs anywhere find them."""
 
-    def answered(self, image: StoreImage) -> str:
-        """The fingerprint of the strokes that were answered last; empty if none."""
+    def answered(self, image: StoreImage) -> Answer:
+        """What was answered last."""
 
-    def note_answer(self, image: StoreImage, fingerprint: str) -> None:
-        """Keep that fingerprint."""
+    def note_answer(self, image: StoreImage, answer: Answer) -> None:
+        """Keep what was answered."""
 
     def notes(self, image: StoreImage, namespace: str) -> Board:
         """Other notes on the image."""
@@ -76,8 +76,7 @@ class Answering:
     def look(self, image: StoreImage) -> Look:
         """What was drawn on an image since its last answer.
 
-        Two calls to the store, and no write. An image without strokes and regions is never due;
-        one whose results stand there twice is, whatever was answered.
+        Two calls to the store, and no write. An image without strokes and regions is never due.
 
         Raises:
             DeepScribbleError: as the store raises.
@@ -86,8 +85,8 @@ class Answering:
         if not content.strokes and not content.areas:
             return Look("", content.warnings)
         asked = self._fingerprint(image, content)
-        is_due = has_doubles(content) or self.store.answered(image) != asked
-        return Look(asked if is_due else "", content.warnings)
+        is_answered = self.store.answered(image).is_of(content, asked)
+        return Look("" if is_answered else asked, content.warnings)
 
     def answer(self, image: StoreImage, asked: str = "") -> ImageReport | None:
         """Outline an image, write, and note what was answered; None if another job holds it.
@@ -99,6 +98,7 @@ class Answering:
 
         Raises:
             StoreUnavailable: the store went away before the image was begun.
+            ServerUnavailable: the server went away before the image was done.
         """
         if image.problem:
             return ImageReport(image.id, image.name, State.FAILED, problems=(image.problem,))
@@ -120,7 +120,7 @@ class Answering:
             (report,) = outline(store, [image], self.client, self.job, self.needs, self.journal)
             if report.state in ANSWERED:
                 try:
-                    self.store.note_answer(image, asked)
+                    self.store.note_answer(image, Answer(asked, frozenset(store.results)))
                 except DeepScribbleError as error:
                     # The outlines are there; the next look finds the image due and unchanged.
                     LOG.warning("%s: that it was answered was not noted: %s", image.id, error)
@@ -136,18 +136,12 @@ def annotate_noted(
     """As `annotate`, for a store whose images other jobs may be working on."""
     needs, journal = Needs.of(client), Journal(store.folder)
     if job.is_dry:
-        yield from outline(store, images, client, job, needs, journal)
+        yield from all_told(outline(store, images, client, job, needs, journal), images)
         return
     with one_writer(store.folder):
         answering = Answering(store, client, job, needs, journal, Leases(new_holder()))
-        for number, image in enumerate(images):
-            try:
-                yield answering.answer(image) or busy(image)
-            except StoreUnavailable as error:
-                yield ImageReport(image.id, image.name, State.FAILED, problems=(str(error),))
-                for left in images[number + 1 :]:
-                    yield ImageReport(left.id, left.name, State.NOT_REACHED)
-                return
+        reports = (answering.answer(image) or busy(image) for image in images)
+        yield from all_told(reports, images)
 
 
 def busy(image: StoreImage) -> ImageReport:
@@ -156,12 +150,17 @@ def busy(image: StoreImage) -> ImageReport:
     return ImageReport(image.id, image.name, State.CONFLICT, problems=(problem,))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Leased:
-    """A store that writes only while the lease is held."""
+    """A store that writes only while the lease is held, and remembers which results it left.
+
+    These are told from what was read and written, never by another look: what came up meanwhile,
+    such as a save of an earlier run, is to be noticed by the next one.
+    """
 
     store: Store
     lease: Lease
+    results: set[str] = field(default_factory=set)
 
     @property
     def folder(self) -> Path:
@@ -174,14 +173,19 @@ class _Leased:
         return self.store.open(image, mpp)
 
     def read(self, image: StoreImage, query: Query) -> Content:
-        return self.store.read(image, query)
+        content = self.store.read(image, query)
+        self.results = {former.id for former in content.formers}
+        return content
 
     def check(self, image: StoreImage) -> None:
         self.store.check(image)
 
     def write(self, image: StoreImage, edit: Edit, seen: str) -> str:
         self.lease.renew()
-        return self.store.write(image, edit, seen)
+        version = self.store.write(image, edit, seen)
+        self.results.difference_update(edit.removed)
+        self.results.update(result.id for result in (*edit.added, *edit.updated))
+        return version
 
     def close(self) -> None:
         self.store.close()

@@ -7,7 +7,7 @@ and the next run goes on from there.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +18,13 @@ import shapely
 from numpy.typing import NDArray
 
 from deepscribble.client import Client
-from deepscribble.errors import DeepScribbleError, Overloaded, ServerUnavailable, StoreConflict
+from deepscribble.errors import (
+    DeepScribbleError,
+    Overloaded,
+    ServerUnavailable,
+    StoreConflict,
+    StoreUnavailable,
+)
 from deepscribble.geometry import Outline, Warning
 from deepscribble.jobs.account import change_entry, done_entry, done_warnings
 from deepscribble.jobs.ahead import ahead
@@ -59,7 +65,7 @@ def annotate(
     needs = Needs.of(client)
     journal = Journal(store.folder)
     with nullcontext() if job.is_dry else one_writer(store.folder):
-        yield from outline(store, images, client, job, needs, journal)
+        yield from all_told(outline(store, images, client, job, needs, journal), images)
 
 
 def outline(
@@ -70,18 +76,32 @@ def outline(
     needs: Needs,
     journal: Journal,
 ) -> Iterator[ImageReport]:
-    """As `annotate`, for a caller that keeps other writers away and the journal itself."""
+    """As `annotate`, for a caller that keeps other writers away and the journal itself.
+
+    Raises:
+        ServerUnavailable: the server went away; the images without a report are left.
+    """
     run = _Run(store, client, job, needs, journal)
     with ahead(read_steps(store, images, job, needs, journal)) as steps:
-        reached = 0
-        try:
-            for report in run.reports(steps):
-                reached += 1
-                yield report
-        except ServerUnavailable as error:
-            yield _failed(images[reached], str(error))
-            for image in images[reached + 1 :]:
-                yield ImageReport(image.id, image.name, State.NOT_REACHED)
+        yield from run.reports(steps)
+
+
+def all_told(reports: Iterable[ImageReport], images: Sequence[StoreImage]) -> Iterator[ImageReport]:
+    """Reports of all images, also of those that are left when a server goes away.
+
+    Args:
+        reports: One for each image, in their order, as far as it goes.
+        images: The images.
+    """
+    reached = 0
+    try:
+        for report in reports:
+            reached += 1
+            yield report
+    except (ServerUnavailable, StoreUnavailable) as error:
+        yield _failed(images[reached], str(error))
+        for image in images[reached + 1 :]:
+            yield ImageReport(image.id, image.name, State.NOT_REACHED)
 
 
 @dataclass(slots=True)

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from deepscribble.client import Client
 from deepscribble.errors import (
@@ -32,16 +31,12 @@ from deepscribble.jobs.lease import Leases, new_holder
 from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.metrics import Metrics
 from deepscribble.jobs.report import GOOD, ImageReport, State
+from deepscribble.jobs.rests import Rests
+from deepscribble.jobs.status import BEAT_SECONDS, STOPPED, STOPPING, Status
 from deepscribble.stores import StoreImage
-
-BEAT_SECONDS = 5.0
-"""How often the health file is written, whatever the job waits for."""
 
 MOST_PAUSE_SECONDS = 300.0
 """The longest pause while a server is away."""
-
-MOST_IMAGE_PAUSE_SECONDS = 3600.0
-"""The longest pause before an image that failed is tried again with the same strokes."""
 
 AWAY = (StoreUnavailable, ServerUnavailable)
 
@@ -59,49 +54,6 @@ class Pace:
 
     every: float = 30.0
     workers: int = 2
-
-
-@dataclass(slots=True)
-class _Failure:
-    """An image that failed.
-
-    Args:
-        asked: The fingerprint of its strokes, or what is wrong with it.
-        times: How often it failed with these.
-        until: When it is tried again, by the monotonic clock.
-    """
-
-    asked: str
-    times: int
-    until: float
-
-
-@dataclass(slots=True)
-class _State:
-    """What the job says of itself."""
-
-    status: str = "starting"
-    since: float = field(default_factory=time.monotonic)
-    rounds: int = 0
-    images: int = 0
-    problem: str = ""
-    busy: dict[str, float] = field(default_factory=dict)
-    totals: dict[str, int] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def document(self) -> dict[str, Any]:
-        """All of it, for the health file."""
-        now = time.monotonic()
-        with self.lock:
-            return {
-                "status": self.status,
-                "seconds": round(now - self.since),
-                "rounds": self.rounds,
-                "images": self.images,
-                "problem": self.problem,
-                "in_work": {image: round(now - since) for image, since in self.busy.items()},
-                "answered": dict(self.totals),
-            }
 
 
 class Sync:
@@ -129,19 +81,23 @@ class Sync:
         self._client = client
         self._job = job
         self._pace = pace
-        self._health = health
         self.metrics = metrics
         self._leases = Leases(new_holder())
-        self._failures: dict[str, _Failure] = {}
+        self._rests = Rests(pace.every)
         self._warned: dict[str, tuple[Warning, ...]] = {}
-        self._state = _State()
-        self._writing = threading.Lock()
+        self._status = Status(health)
         self._stop = threading.Event()
 
     def stop(self) -> None:
         """End after the images that are in work. Not for signal handlers: it takes locks."""
         LOG.info("stopping after the images in work")
         self._stop.set()
+        self._status.note(STOPPING)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an image is in work, which `stop` lets be finished."""
+        return self._status.is_busy
 
     @property
     def is_stopped(self) -> bool:
@@ -154,9 +110,9 @@ class Sync:
         Raises:
             DeepScribbleError: a server is away, or refuses.
         """
-        with self._beating(), self._opened() as (store, journal):
+        with self._status.beating(), self._opened() as (store, journal):
             reports = self._round(store, journal, is_last=True)
-        self._note("stopped")
+        self._status.note(STOPPED)
         return reports
 
     def run(self) -> None:
@@ -172,7 +128,7 @@ class Sync:
         """
         backoff = Backoff(self._pace.every, max(self._pace.every, MOST_PAUSE_SECONDS))
         failures = 0
-        with self._beating(), ExitStack() as stack:
+        with self._status.beating(), ExitStack() as stack:
             opened = None
             while not self._stop.is_set():
                 begun = time.monotonic()
@@ -181,26 +137,26 @@ class Sync:
                     self._round(*opened)
                 except DeepScribbleError as error:
                     # What comes up later, such as a server that cannot answer, may pass.
-                    is_passing = isinstance(error, AWAY) or bool(self._state.rounds)
+                    is_passing = isinstance(error, AWAY) or bool(self._status.rounds)
                     if isinstance(error, SessionEnded) or not is_passing:
                         raise
                     failures += 1
                     pause = backoff.pause(failures)
                     LOG.warning("%s; next try in %.0f s", error, pause)
-                    self._note("waiting for a server", str(error))
+                    self._status.note("waiting for a server", str(error))
                     self.metrics.round(is_done=False)
                 else:
                     failures = 0
                     pause = max(0.0, begun + self._pace.every - time.monotonic())
-                    self._note("watching")
+                    self._status.note("watching")
                 self._stop.wait(pause)
-        self._note("stopped")
+        self._status.note(STOPPED)
         LOG.info("stopped")
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[NotedStore, Journal]]:
         """The store, and the journal beside it, which no other run writes to."""
-        self._note("logging in")
+        self._status.note("logging in")
         with self._open_store() as store, one_writer(store.folder):
             yield store, Journal(store.folder)
 
@@ -217,22 +173,18 @@ class Sync:
         Raises:
             StoreUnavailable, ServerUnavailable: it was not finished.
         """
-        self._note("asking for the models")
+        self._status.note("asking for the models")
         needs = Needs.of(self._client)
-        self._note("listing images")
+        self._status.note("listing images")
         images = store.images()
-        self._note("working")
+        self._status.note("working")
         self._forget(images)
         self.metrics.images.set(len(images))
-        with self._state.lock:
-            is_news = not self._state.rounds or self._state.images != len(images)
-            self._state.images = len(images)
-        if is_news:
+        if self._status.watches(len(images)):
             LOG.info("images watched: %d", len(images))
         answering = Answering(store, self._client, self._job, needs, journal, self._leases)
         reports = self._each(images, answering, is_last)
-        with self._state.lock:
-            self._state.rounds += 1
+        self._status.ended_round()
         self.metrics.round(is_done=True)
         return reports
 
@@ -280,21 +232,21 @@ class Sync:
         if not asked:
             self._warn(image, look.warnings)
             return None
-        if self._rests(image, asked) or self._stop.is_set():
+        if self._rests.has(image.id, asked) or self._stop.is_set():
             return None
         begun = time.monotonic()
-        with self._in_work(image, begun):
+        with self._status.in_work(image.id), self.metrics.busy.track_inprogress():
             report = self._answer(image, asked, answering)
         if report is None and is_last:
             report = busy(image)
         if report is not None:
             self._tell(report, time.monotonic() - begun)
             if report.state in GOOD:
-                self._failures.pop(image.id, None)
+                self._rests.end(image.id)
                 # Among those that were just told.
                 self._warned[image.id] = look.warnings
             elif report.state is not State.CONFLICT:
-                self._rest(image, asked)
+                self._rests.add(image.id, asked)
         return report
 
     def _answer(self, image: StoreImage, asked: str, answering: Answering) -> ImageReport | None:
@@ -308,43 +260,18 @@ class Sync:
             problem = f"an error of DeepScribble's own, which its log explains ({error!r})"
             return ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
 
-    @contextmanager
-    def _in_work(self, image: StoreImage, begun: float) -> Iterator[None]:
-        with self._state.lock:
-            self._state.busy[image.id] = begun
-        self.metrics.busy.inc()
-        try:
-            yield
-        finally:
-            with self._state.lock:
-                del self._state.busy[image.id]
-            self.metrics.busy.dec()
-
     def _failed(self, image: StoreImage, problem: str) -> ImageReport | None:
         """An image of which nothing can be done; told again only after a while."""
-        if self._rests(image, problem):
+        if self._rests.has(image.id, problem):
             return None
-        self._rest(image, problem)
+        self._rests.add(image.id, problem)
         report = ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
         self._tell(report, 0.0)
         return report
 
-    def _rests(self, image: StoreImage, asked: str) -> bool:
-        failure = self._failures.get(image.id)
-        return failure is not None and failure.asked == asked and time.monotonic() < failure.until
-
-    def _rest(self, image: StoreImage, asked: str) -> None:
-        """Leave an image alone for a while, unless more is drawn on it."""
-        before = self._failures.get(image.id)
-        times = before.times + 1 if before is not None and before.asked == asked else 1
-        most = max(self._pace.every, MOST_IMAGE_PAUSE_SECONDS)
-        until = time.monotonic() + Backoff(self._pace.every, most).pause(times)
-        self._failures[image.id] = _Failure(asked, times, until)
-
     def _forget(self, images: Sequence[StoreImage]) -> None:
         there = {image.id for image in images}
-        for id in self._failures.keys() - there:
-            del self._failures[id]
+        self._rests.keep(there)
         for id in self._warned.keys() - there:
             del self._warned[id]
 
@@ -357,43 +284,13 @@ class Sync:
     def _tell(self, report: ImageReport, seconds: float) -> None:
         """Count and log an image."""
         self.metrics.image(report, seconds)
-        with self._state.lock:
-            totals = self._state.totals
-            totals[report.state.value] = totals.get(report.state.value, 0) + 1
+        self._status.ended_image(report.state)
         names = ("added", "updated", "removed", "kept")
         numbers = [f"{getattr(report, name)} {name}" for name in names if getattr(report, name)]
         said = ", ".join((report.state.value, *numbers))
         LOG.info("%s %s: %s, %.1f s", report.image, report.name, said, seconds)
         messages = [warning.message for warning in report.warnings]
         _log(report.image, report.name, [*report.problems, *messages])
-
-    @contextmanager
-    def _beating(self) -> Iterator[None]:
-        """Show that the job lives while the block runs, also while a server keeps it waiting."""
-        is_done = threading.Event()
-
-        def beat() -> None:
-            while not is_done.wait(BEAT_SECONDS):
-                self._write()
-
-        thread = threading.Thread(target=beat, name="deepscribble-health", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_done.set()
-            thread.join()
-
-    def _note(self, status: str, problem: str = "") -> None:
-        with self._state.lock:
-            self._state.status, self._state.problem = status, problem
-            self._state.since = time.monotonic()
-        self._write()
-
-    def _write(self) -> None:
-        # What is older never comes last.
-        with self._writing:
-            self._health.write(self._state.document())
 
 
 def _log(image: str, name: str, texts: Sequence[str]) -> None:

@@ -70,10 +70,11 @@ def _pair(wanted: Sequence[Result], formers: Sequence[Former]) -> dict[int, int]
     found = []
     for at, former, area in _overlaps(wanted, formers):
         union = shape_of(wanted[at].polygon).area + formers[former].shape.area - area
-        found.append((-area / union, at, former))
+        # Of two that are alike the one that keeps its id goes on.
+        found.append((-area / union, formers[former].is_namesake, at, former))
     pairs: dict[int, int] = {}
     taken: set[int] = set()
-    for _, at, former in sorted(found):
+    for _, _, at, former in sorted(found):
         if at not in pairs and former not in taken:
             pairs[at] = former
             taken.add(former)
@@ -95,7 +96,8 @@ def _overlaps(
 
 def _is_same(result: Result, former: Former) -> bool:
     return (
-        _origin(result.metadata) == _origin(former.metadata)
+        not former.is_namesake
+        and _origin(result.metadata) == _origin(former.metadata)
         and abs(result.polygon.mean_probability - former.mean_probability) < SAME_PROBABILITY
         and alike(shape_of(result.polygon), former.shape)
     )

@@ -55,6 +55,8 @@ class Feature:
         is_locked: Whether a person locked it against changes.
         is_off_plane: Whether it lies on another plane of a z-stack or time series than the first,
             the only one that is outlined.
+        is_namesake: Whether its id is only lent to it, since the one that is stored is another
+            annotation's by right.
     """
 
     where: str
@@ -67,6 +69,7 @@ class Feature:
     metadata: Mapping[str, Any]
     is_locked: bool = False
     is_off_plane: bool = False
+    is_namesake: bool = False
 
     @property
     def is_annotation(self) -> bool:
@@ -76,7 +79,9 @@ class Feature:
     @property
     def is_ours(self) -> bool:
         """Whether DeepScribble wrote it."""
-        return self.name == NAME or any(key.startswith(METADATA_PREFIX) for key in self.metadata)
+        # In OMERO the name goes on with what the shape was.
+        is_named = self.name == NAME or self.name.startswith(f"{NAME} ")
+        return is_named or any(key.startswith(METADATA_PREFIX) for key in self.metadata)
 
     def parts(self) -> tuple[str, list[NDArray[np.float64]]]:
         """The geometry's type without "Multi", and its lines, rings or one array of points.

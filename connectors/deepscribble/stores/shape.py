@@ -32,15 +32,24 @@ def describe(shape: BaseGeometry) -> str:
 
 def is_described(shape: BaseGeometry, text: str) -> bool:
     """Whether `text` is what `describe` said of this shape before a store rounded it."""
-    try:
-        area, *bounds = (float(number) for number in text.split())
-    except ValueError:
-        return False
+    said = _said(text)
     return (
-        len(bounds) == 4
+        said is not None
         and not shape.is_empty
-        and _is_near(shape.bounds, bounds)
-        and bool(abs(shape.area - area) <= _slack(shape))
+        and _is_near(shape.bounds, said[1:])
+        and bool(abs(shape.area - said[0]) <= _slack(shape))
+    )
+
+
+def is_within(shape: BaseGeometry, text: str) -> bool:
+    """Whether a shape may be a part of the one of which `describe` said `text`."""
+    said = _said(text)
+    if said is None or shape.is_empty:
+        return False
+    area, left, top, right, bottom = said
+    return bool(
+        shapely.box(left - EDGE, top - EDGE, right + EDGE, bottom + EDGE).covers(shape.envelope)
+        and shape.area <= area + _slack(shape)
     )
 
 
@@ -53,6 +62,15 @@ def alike(one: BaseGeometry, other: BaseGeometry) -> bool:
     if abs(one.area - other.area) > _slack(one):
         return False
     return bool(one.symmetric_difference(other).area <= ROUNDING * one.length + _slack(one))
+
+
+def _said(text: str) -> tuple[float, ...] | None:
+    """Area and bounds of a text of `describe`; None of any other."""
+    try:
+        numbers = tuple(float(number) for number in text.split())
+    except ValueError:
+        return None
+    return numbers if len(numbers) == 5 else None
 
 
 def _is_near(bounds: object, others: object) -> bool:

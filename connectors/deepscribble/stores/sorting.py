@@ -146,6 +146,7 @@ def _former(feature: Feature, is_double: bool) -> Former:
         float(probability) if isinstance(probability, int | float) else 0.0,
         {key: str(value) for key, value in feature.metadata.items()},
         stays,
+        feature.is_namesake,
     )
 
 

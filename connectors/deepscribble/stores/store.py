@@ -79,6 +79,8 @@ class Former:
         mean_probability: As it was written, 0 if it is gone.
         metadata: Text by name.
         stays: Why it may not be changed, such as "locked"; empty if it may.
+        is_namesake: Whether it is stored under an id that is another annotation's by right, so that
+            it is written anew under `id` though nothing else of it is new.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Former:
     mean_probability: float
     metadata: Mapping[str, str]
     stays: str = ""
+    is_namesake: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,8 @@ class Classes {
     /** Whether DeepScribble made this annotation. */
     static boolean isOurs(PathObject annotation) {
         // Asking for metadata makes QuPath 0.6 keep an empty map, hence the name first.
-        return annotation.name == NAME ||
+        // What comes from OMERO has more in its name.
+        return annotation.name == NAME || annotation.name?.startsWith(NAME + ' ') ||
             annotation.metadata.keySet().any { Object key -> key.toString().startsWith(PREFIX) }
     }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,7 +33,7 @@ HELP = """Watch a place in OMERO, and answer each image whose strokes changed.
 ADDRESS is omero://HOST[:PORT]/Project:ID, or Dataset, Image, Screen, Plate, Well. Draw in \
 OMERO.iviewer or QuPath, and save: the next look finds it. An image without strokes and regions is \
 left alone. What is done stands in OMERO, with the images: the job may be stopped at any moment, \
-and started anywhere. Ctrl-C or SIGTERM lets it finish the images in work.
+and started anywhere. Ctrl-C or SIGTERM lets it finish the images in work; a second one ends it.
 
 \b
 Examples:
@@ -52,6 +54,9 @@ Exit codes:
 PERIOD = re.compile(r"([0-9]{1,6})(s|m|h)?")
 UNITS = {"s": 1, "m": 60, "h": 3600}
 MOST_WORKERS = 64
+IDLE_SECONDS = 5
+"""How long a job that was stopped waits for servers when no image is in work."""
+
 ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:]+):([0-9]{1,5})")
 
 Place = Annotated[str, typer.Argument(metavar="ADDRESS", help="omero://HOST[:PORT]/KIND:ID.")]
@@ -116,13 +121,15 @@ def sync_command(
             check_writable(health)
         make = _maker(address, typed, job, seconds, workers, health)
         sync = make(stack.enter_context(connect(server, models, device.value)))
-        stack.enter_context(stopped_by_signals(sync.stop))
+        stack.enter_context(stopped_by_signals(sync))
         if endpoint is not None:
             stack.enter_context(sync.metrics.served(*endpoint))
+        # Python hears signals in this thread only, and not while it waits for a call of Ice's.
+        worker = stack.enter_context(ThreadPoolExecutor(1, "deepscribble-job"))
         if once:
-            code = exit_code(sync.once())
+            code = exit_code(worker.submit(sync.once).result())
             raise typer.Exit(INTERRUPTED if sync.is_stopped else code)
-        sync.run()
+        worker.submit(sync.run).result()
 
 
 def _maker(
@@ -148,21 +155,35 @@ def _maker(
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the first SIGINT or SIGTERM while the block runs; the second ends at once."""
+def stopped_by_signals(sync: Sync) -> Iterator[None]:
+    """Stop the job on the first SIGINT or SIGTERM while the block runs; the second ends at once.
+
+    So does the first, after a while, when no image is in work: what is waited for then is a server
+    that does not answer, and nothing is lost.
+    """
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.getsignal(number) for number in numbers}
+    is_over = threading.Event()
+
+    def stop(number: int) -> None:
+        sync.stop()
+        idle = 0
+        while not is_over.wait(1.0):
+            idle = 0 if sync.is_busy else idle + 1
+            if idle >= IDLE_SECONDS:
+                os.kill(os.getpid(), number)
 
     def handle(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         # The thread that was interrupted may hold the very lock that `stop` needs.
-        threading.Thread(target=stop, name="deepscribble-stop", daemon=True).start()
+        threading.Thread(target=stop, args=(number,), name="deepscribble-stop", daemon=True).start()
 
     for number in numbers:
         signal.signal(number, handle)
     try:
         yield
     finally:
+        is_over.set()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

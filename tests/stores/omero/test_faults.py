@@ -1,41 +1,19 @@
-"""Whatever goes wrong at whatever moment: the next run leaves exactly one right set of results."""
+"""What a fault at the worst moment leaves; tests/jobs has faults at any moment."""
 
 import json
-import os
-import random
 
 import pytest
 
 from deepscribble.errors import DeepScribbleError, StoreUnavailable
 from deepscribble.stores import Query, plan_edit
 from deepscribble.stores.omero import (
+    Answer,
     Credentials,
     fingerprint,
-    has_doubles,
     open_omero,
     parse_address,
 )
 from deepscribble.stores.omero.points import write_points
-
-RUNS = int(os.environ.get("DEEPSCRIBBLE_OMERO_FAULTS", "20"))
-
-OPERATIONS = (
-    "IUpdate.saveAndReturnArray",
-    "ServiceFactory.submit",
-    "IQuery.findAllByQuery",
-    "ServiceFactory.*",
-    "*",
-)
-KINDS = (
-    "cut-before",
-    "cut-after",
-    "cut-hold",
-    "kill-before",
-    "kill-after",
-    "expire-before",
-    "fail",
-    "refuse",
-)
 
 
 @pytest.fixture
@@ -57,9 +35,12 @@ def open_image(server, image, tmp_path):
     return open_omero(address, who, connection=patience, folder=tmp_path)
 
 
-def content_of(server, image, tmp_path):
+def is_answered(server, image, tmp_path):
+    """Whether the image is as the last run left it."""
     with open_image(server, image, tmp_path) as store:
-        return store.read(store.images()[0], Query())
+        (listed,) = store.images()
+        content = store.read(listed, Query())
+        return store.answered(listed).is_of(content, fingerprint(content))
 
 
 def run(server, image, wanted, tmp_path):
@@ -70,9 +51,10 @@ def run(server, image, wanted, tmp_path):
         edit = plan_edit(content, wanted, lambda former: True)
         if edit:
             store.write(listed, edit, content.version)
-        mark = fingerprint(content)
-        if store.answered(listed) != mark:
-            store.note_answer(listed, mark)
+        named = (*(result.id for result in (*edit.added, *edit.updated)), *edit.unchanged)
+        answer = Answer(fingerprint(content), frozenset(named))
+        if store.answered(listed) != answer:
+            store.note_answer(listed, answer)
 
 
 def of_others(server):
@@ -102,45 +84,9 @@ def check(server, image, wanted, others, tmp_path):
     assert {kind: owned(server, kind) for kind in counts} == counts
 
 
-def heal(standin):
-    """The server as it is after somebody looked after it, whether it still runs or not."""
-    try:
-        standin.clear()
-        standin.go_on()
-    except OSError:
-        standin.kill()
-        standin.start()
-
-
 def owned(server, kind):
     mine = server.ids[server.user]
     return sum(1 for row in server.standin.rows(kind) if row["owner"] == mine)
-
-
-def test_after_a_fault_at_a_random_moment_the_next_run_puts_everything_right(
-    world, square, tmp_path
-):
-    server, image = world
-    chance = random.Random(7)
-    others = of_others(server)
-    failed = 0
-    for number in range(RUNS):
-        wanted = [
-            square(10 + 5 * number % 7, hole=number % 2 == 0, strokes=f"s{number}"),
-            square(150, strokes=f"s{number // 2}"),
-        ][: 2 - (number % 5 == 4)]
-        server.standin.fault(
-            chance.choice(OPERATIONS), chance.choice(KINDS), after=chance.randrange(6)
-        )
-        try:
-            run(server, image, wanted, tmp_path)
-        except DeepScribbleError:
-            failed += 1
-        heal(server.standin)
-        run(server, image, wanted, tmp_path)
-        check(server, image, wanted, others, tmp_path)
-    # A fault that a new login mends is none to the run; if all were, nothing was tried.
-    assert failed >= RUNS // 5
 
 
 def test_a_save_that_was_done_though_its_answer_was_lost_is_enough(world, square, tmp_path):
@@ -176,12 +122,12 @@ def test_a_save_that_is_done_after_the_next_run_is_taken_away_by_the_one_after(
     with pytest.raises(StoreUnavailable):
         run(server, image, wanted, tmp_path)
     run(server, image, wanted, tmp_path)
-    assert not has_doubles(content_of(server, image, tmp_path))
+    assert is_answered(server, image, tmp_path)
     server.standin.go_on()
     assert owned(server, "Roi") == 4
-    assert has_doubles(content_of(server, image, tmp_path))
+    assert not is_answered(server, image, tmp_path)
     run(server, image, wanted, tmp_path)
-    assert not has_doubles(content_of(server, image, tmp_path))
+    assert is_answered(server, image, tmp_path)
     check(server, image, wanted, others, tmp_path)
 
 

@@ -17,7 +17,7 @@ def stored(link):
     for number, shape in enumerate(roi.copyShapes()):
         shape.setId(rlong(number))
     drawings = tuple(read_shape(shape) for shape in roi.copyShapes())
-    return Record(1, 1, drawings, pairs_of(note), 1)
+    return Record(1, 1, 1, drawings, pairs_of(note), 1)
 
 
 def test_a_result_is_rings_with_one_text_under_a_note(square):
@@ -27,7 +27,8 @@ def test_a_result_is_rings_with_one_text_under_a_note(square):
     assert (roi.getImage().getId().getValue(), roi.getImage().isLoaded()) == (7, False)
     assert namespace_of(link.getChild()) == RESULT
     texts = {shape.getTextValue().getValue() for shape in roi.copyShapes()}
-    assert texts == {f"Annotation:Tumor:{result.id}:NoParent:DeepScribble"}
+    name = "DeepScribble 9375.00 10.00 10.00 110.00 110.00 with holes"
+    assert texts == {f"Annotation:Tumor:{result.id}:NoParent:{name}"}
     for shape in roi.copyShapes():
         assert shape.getTransform() is None
         assert (shape.getTheZ(), shape.getTheT()) == (None, None)

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import shapely
 from deepscribble.errors import InvalidInput, NotFound, OutputRefused, StoreConflict
 from deepscribble.geometry import Kind, Label
 from deepscribble.stores import Query, plan_edit
-from deepscribble.stores.omero import fingerprint
+from deepscribble.stores.omero import Answer, fingerprint
 
 ID = "5b4b6a1e-7d0c-4c0b-9d0e-1f6d7c2f4a10"
 QUPATH = f"Annotation:Stroma:{ID}:NoParent:NoName"
@@ -139,9 +140,8 @@ def test_ezomero_reads_what_was_written(omero_server, slide, opened, square):
     assert [each.points for each in shapes] == [
         [tuple(point) for point in ring.tolist()] for ring in result.polygon.rings
     ]
-    assert {each.label for each in shapes} == {
-        f"Annotation:Tumor:{result.id}:NoParent:DeepScribble"
-    }
+    name = "DeepScribble 9375.00 10.00 10.00 110.00 110.00 with holes"
+    assert {each.label for each in shapes} == {f"Annotation:Tumor:{result.id}:NoParent:{name}"}
     assert {each.stroke_color for each in shapes} == {(200, 0, 0, 255)}
     assert {each.fill_color for each in shapes} == {(0, 0, 0, 0)}
 
@@ -220,21 +220,80 @@ def test_what_others_have_is_neither_changed_nor_deleted(
     assert rois(omero_server, image) == before
 
 
-def test_a_copy_that_somebody_made_of_a_result_stays_and_hinders_nothing(
+def test_a_copy_that_somebody_made_and_edited_stays(
     omero_server, slide, opened, square, shape, draw
 ):
     image = omero_server.image(slide)
     store = opened(image)
     first = square(10)
     write(store, listed_by(store), [first])
-    text = f"Annotation:Tumor:{first.id}:NoParent:DeepScribble"
+    text = f"Annotation:Tumor:{first.id}:NoParent:DeepScribble 10000.00 10.00 10.00 110.00 110.00"
     copy = draw(image, shape("Polygon", text, Points="200,200 250,200 250,250"))
-    mine, other = store.read(listed_by(store), Query()).formers
-    assert (mine.id, mine.stays) == (first.id, "")
-    assert other.id != first.id
-    assert other.stays
-    assert write(store, listed_by(store), []).removed == (first.id,)
+    content = store.read(listed_by(store), Query())
+    mine, other = content.formers
+    assert (mine.stays, mine.is_namesake) == ("", True)
+    assert (other.id, other.stays) == (first.id, "edited by hand")
+    assert not content.warnings
+    # What is not ours cannot have another UUID, so ours gets one.
+    (updated,) = write(store, listed_by(store), [first]).updated
+    assert updated.id == mine.id != first.id
+    assert write(store, listed_by(store), []).removed == (updated.id,)
     assert rois(omero_server, image) == {copy}
+
+
+def test_a_copy_with_a_hole_that_nobody_edited_counts_for_nothing(
+    omero_server, slide, opened, square
+):
+    extension = pytest.importorskip("omero_standin.extension")
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10.123456, hole=True), square(150)])
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        copies = extension.send(connection, image, extension.bring_in(connection, image))
+    # Each ring has a Roi of its own.
+    assert len(copies) == 3
+    content = store.read(listed_by(store), Query())
+    assert [(former.stays, former.is_namesake) for former in content.formers] == [("", True)] * 2
+    assert [warning.code for warning in content.warnings] == ["RESULTS_COPIED"]
+    assert "2 copies" in content.warnings[0].message
+    assert content.others == 3
+    assert len(write(store, listed_by(store), []).removed) == 2
+    assert rois(omero_server, image) == set(copies)
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        (lambda shape: shape - shapely.box(0, 60, 200, 200), ""),
+        (lambda shape: shape | shapely.box(30, 30, 90, 90), "edited by hand"),
+        (lambda shape: shape | shapely.box(100, 40, 120, 60), "edited by hand"),
+    ],
+    ids=["lost by QuPath", "the hole filled", "enlarged"],
+)
+def test_a_copy_with_a_hole_may_be_less_but_not_more(
+    omero_server, slide, opened, square, change, stays
+):
+    extension = pytest.importorskip("omero_standin.extension")
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10, hole=True)])
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        (seen,) = extension.bring_in(connection, image)
+        extension.send(connection, image, [replace(seen, shape=change(seen.shape))])
+    mine, *others = store.read(listed_by(store), Query()).formers
+    assert (mine.stays, mine.is_namesake) == ("", True)
+    assert [other.stays for other in others] == ([stays] if stays else [])
+
+
+def test_a_brush_with_a_hole_that_came_from_qupath_is_one_stroke(omero_server, slide, opened):
+    extension = pytest.importorskip("omero_standin.extension")
+    image = omero_server.image(slide)
+    store = opened(image)
+    ring = shapely.box(10, 10, 90, 90) - shapely.box(40, 40, 60, 60)
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        extension.send(connection, image, [extension.Annotation(ring, "Tumor")])
+    (stroke,) = store.read(listed_by(store), Query()).strokes
+    assert (stroke.kind, len(stroke.parts)) == (Kind.BRUSH, 2)
 
 
 def listed_by(store):
@@ -368,20 +427,21 @@ def test_an_answer_is_known_by_its_strokes(omero_server, slide, opened, square, 
     store = opened(image)
     listed = listed_by(store)
     first = fingerprint(store.read(listed, Query()))
-    assert store.answered(listed) == ""
-    store.note_answer(listed, first)
-    assert store.answered(listed) == first
+    assert store.answered(listed) == Answer()
+    store.note_answer(listed, Answer(first))
+    assert store.answered(listed) == Answer(first)
     write(store, listed, [square(10)])
     # Results are no part of it, the models are.
     content = store.read(listed, Query())
     assert fingerprint(content) == first != fingerprint(content, ["sha256:bb"])
     draw(image, shape("Polyline", "Normal", Points="10,10 50,60"))
     second = fingerprint(store.read(listed, Query()))
-    store.note_answer(listed, second)
-    assert store.answered(listed) == second != first
+    store.note_answer(listed, Answer(second, frozenset({"b", "a"})))
+    assert store.answered(listed) == Answer(second, frozenset({"a", "b"}))
+    assert second != first
     assert opened(image, user="ds-bob").session.user != store.session.user
     other = opened(image, user="ds-bob")
-    assert other.answered(listed_by(other)) == ""
+    assert other.answered(listed_by(other)) == Answer()
 
 
 def test_an_image_with_nothing_new_costs_three_calls(omero_server, slide, opened, shape, draw):
@@ -390,10 +450,12 @@ def test_an_image_with_nothing_new_costs_three_calls(omero_server, slide, opened
     image = omero_server.image(slide)
     draw(image, shape("Polyline", "Tumor", Points="10,10 50,60"))
     store = opened(image)
-    store.note_answer(listed_by(store), fingerprint(store.read(listed_by(store), Query())))
+    asked = fingerprint(store.read(listed_by(store), Query()))
+    store.note_answer(listed_by(store), Answer(asked))
     omero_server.standin.forget_calls()
     listed = listed_by(store)
-    assert store.answered(listed) == fingerprint(store.read(listed, Query()))
+    content = store.read(listed, Query())
+    assert store.answered(listed).is_of(content, fingerprint(content))
     calls = omero_server.standin.calls()
     assert calls == {"IQuery.findAllByQuery": 3}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepscribble.errors import NotFound
 from deepscribble.stores.omero.address import Address, is_address, parse_address
-from deepscribble.stores.omero.answers import fingerprint, has_doubles
+from deepscribble.stores.omero.answers import Answer, fingerprint
 from deepscribble.stores.omero.credentials import USER, Credentials, find_credentials
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = [
     "USER",
     "Address",
+    "Answer",
     "Credentials",
     "find_credentials",
     "fingerprint",
-    "has_doubles",
     "is_address",
     "not_installed",
     "open_omero",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from deepscribble.stores.omero.features import RESULT_ID
 from deepscribble.stores.omero.records import VERSIONED
 from deepscribble.stores.store import Content
 
@@ -15,6 +14,47 @@ ANSWER = f"{VERSIONED}/answer"
 
 FINGERPRINT = "deepscribble.fingerprint"
 """The name in that note whose value is the fingerprint."""
+
+RESULTS = "deepscribble.results"
+"""The name in that note whose value is the ids of our results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered on an image.
+
+    Args:
+        asked: The fingerprint of what had been drawn; empty if nothing was answered.
+        results: The ids of our results once it was.
+    """
+
+    asked: str = ""
+    results: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_note(cls, values: Mapping[str, str]) -> Answer:
+        """What a note says; see `values`."""
+        return cls(values.get(FINGERPRINT, ""), frozenset(values.get(RESULTS, "").split()))
+
+    def values(self) -> dict[str, str]:
+        """The names and values of its note."""
+        return {FINGERPRINT: self.asked, RESULTS: " ".join(sorted(self.results))}
+
+    def is_of(self, content: Content, asked: str) -> bool:
+        """Whether an image is as it was left.
+
+        It is not when it has a result of ours that is not known, or not under this id. A connection
+        that is cut does not tell whether the server goes on with a save, which may be done after
+        another run has answered. And where somebody sent copies back, QuPath would take those and
+        the result for one area. What a person deleted or edited is no matter.
+
+        Args:
+            content: The image.
+            asked: The fingerprint of what is drawn on it.
+        """
+        return self.asked == asked and all(
+            former.stays or former.id in self.results for former in content.formers
+        )
 
 
 def fingerprint(content: Content, origin: Iterable[str] = ()) -> str:
@@ -36,17 +76,3 @@ def fingerprint(content: Content, origin: Iterable[str] = ()) -> str:
         digest.update(repr((area.id, area.name)).encode() + area.shape.normalize().wkb)
     digest.update(repr(tuple(origin)).encode())
     return f"sha256:{digest.hexdigest()}"
-
-
-def has_doubles(content: Content) -> bool:
-    """Whether results that may be changed share an id, as where a save was done after all.
-
-    A connection that is cut does not tell whether the server goes on with what it was asked, so
-    that the next run may save once more before it does. The run after that takes the older away.
-    """
-    ids = Counter(
-        former.metadata[RESULT_ID]
-        for former in content.formers
-        if RESULT_ID in former.metadata and not former.stays
-    )
-    return any(count > 1 for count in ids.values())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,63 +13,31 @@ from deepscribble.errors import InvalidInput
 from deepscribble.geometry import Warning
 from deepscribble.stores.areas import polygon_of
 from deepscribble.stores.classes import matches
-from deepscribble.stores.features import METADATA_PREFIX, NAMESPACE, Feature
+from deepscribble.stores.features import Feature
+from deepscribble.stores.omero.copies import written
+from deepscribble.stores.omero.items import Item, View
 from deepscribble.stores.omero.records import Record
 from deepscribble.stores.omero.shapes import LINE, POINT, POLYGON, Drawing
-from deepscribble.stores.omero.text import ShapeText, parse_text
+from deepscribble.stores.omero.text import ShapeText
+from deepscribble.stores.sorting import SHAPE
 from deepscribble.stores.store import Query
 
 MEASURED = ("Area µm^2", "Mean probability")
 """The names in our notes whose values are measurements."""
 
-RESULT_ID = f"{METADATA_PREFIX}id"
-"""The name in our notes whose value is the UUID of the result."""
-
 SEVERAL = {LINE: "MultiLineString", POINT: "MultiPoint"}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """How an image's Rois are looked at.
+def to_features(items: Iterable[Item], view: View, query: Query) -> tuple[Feature, ...]:
+    """The features of an image, in the order of its objects.
 
-    Args:
-        image: What errors call the image.
-        user: The number of the user whose results are ours.
-        plane: The section and the moment, from 0.
-        colors: Classes by the colour of the line, "#rrggbb", of shapes without a text.
-    """
-
-    image: str
-    user: int
-    plane: tuple[int, int] = (0, 0)
-    colors: Mapping[str, str] | None = None
-
-
-def to_features(records: Sequence[Record], view: View, query: Query) -> tuple[Feature, ...]:
-    """The features of an image, oldest first.
-
-    Shapes of a Roi that share a UUID are one feature, as QuPath writes areas with holes. A result
-    of ours that a newer one has replaced, which a run left that did not come to its end, goes by
-    an id of its own, so that the next run removes it. So does what others copied of our results.
+    A result of ours whose UUID is another's by right, such as that of a newer one where a run did
+    not come to its end, goes by an id of its own, so that the next run removes or renames it.
 
     Raises:
         InvalidInput: a stroke or region whose coordinates cannot be used.
     """
-    owners = _owners(records, view)
-    return tuple(
-        feature for record in records for feature in _features(record, view, query, owners)
-    )
-
-
-def rois_by_id(records: Sequence[Record], view: View) -> dict[str, Record]:
-    """The Rois that may be deleted, by the id of the only feature that each of them is."""
-    owners = _owners(records, view)
-    found = {}
-    for record in records:
-        groups = _groups(record, view)
-        if record.is_made_by(view.user) and len(groups) == 1:
-            found[_id_in(record, *groups[0], owners)] = record
-    return found
+    return tuple(_feature(item, view, query) for item in items)
 
 
 def annotated_warning(records: Sequence[Record], view: View) -> tuple[Warning, ...]:
@@ -87,64 +53,28 @@ def annotated_warning(records: Sequence[Record], view: View) -> tuple[Warning, .
     return (Warning("RESULTS_ANNOTATED", message),)
 
 
-def _owners(records: Sequence[Record], view: View) -> dict[str, int]:
-    """Which Roi has a UUID by right: the newest of ours."""
-    return {
-        said.id: record.id
-        for record in records
-        if record.is_made_by(view.user)
-        for said, _ in _groups(record, view)
-        if said.id
-    }
-
-
-def _id_in(
-    record: Record, said: ShapeText, drawings: Sequence[Drawing], owners: Mapping[str, int]
-) -> str:
-    """The id of a feature: its UUID unless another Roi has that by right."""
-    if not said.id:
-        return f"Shape:{drawings[0].id}"
-    if owners.get(said.id, record.id) != record.id:
-        return str(uuid.uuid5(NAMESPACE, f"Roi:{record.id}"))
-    return said.id
-
-
-def _features(
-    record: Record, view: View, query: Query, owners: Mapping[str, int]
-) -> Iterator[Feature]:
-    groups = _groups(record, view)
-    where = f"{view.image}: Roi:{record.id}"
-    for said, drawings in groups:
-        # A person may have drawn more into a Roi of ours: that is not ours.
-        is_ours = record.note is not None and (
-            len(groups) == 1 or said.id == record.note.get(RESULT_ID)
-        )
-        note: Mapping[str, str] = (record.note or {}) if is_ours else {}
-        is_fixed = bool(record.annotations) or not record.is_made_by(view.user)
-        stays = is_ours and (len(groups) > 1 or is_fixed)
-        yield Feature(
-            where=f"{where} Shape:{drawings[0].id}",
-            id=_id_in(record, said, drawings, owners),
-            object_type=_object_type(said, drawings, view),
-            name=said.name,
-            class_name=said.class_name,
-            geometry=_geometry(drawings, where, said, query),
-            measurements=_measurements(note),
-            metadata=note,
-            is_locked=stays or any(drawing.is_locked for drawing in drawings),
-        )
-
-
-def _groups(record: Record, view: View) -> list[tuple[ShapeText, list[Drawing]]]:
-    """Shapes that are one object to QuPath, by UUID; each of the others by itself."""
-    groups: dict[tuple[str, int], tuple[ShapeText, list[Drawing]]] = {}
-    for drawing in record.drawings:
-        said = parse_text(drawing.text)
-        if not drawing.text and view.colors:
-            said = ShapeText(view.colors.get(drawing.color, ""))
-        key = (said.id, 0) if said.id else ("", drawing.id)
-        groups.setdefault(key, (said, []))[1].append(drawing)
-    return list(groups.values())
+def _feature(item: Item, view: View, query: Query) -> Feature:
+    said, drawings = item.said, item.drawings
+    where = f"{view.image}: Roi:{item.records[0].id}"
+    geometry = _geometry(drawings, where, said, query)
+    note, metadata = item.note, item.note or {}
+    if item.is_copy:
+        metadata = {SHAPE: written(said.name, _shape(geometry))}
+    # What others copied stays too, but is told apart by whether it was edited.
+    is_result = note is not None or (item.is_copy and item.is_of(view.user))
+    is_fixed = item.is_annotated or not item.is_of(view.user)
+    return Feature(
+        where=f"{where} Shape:{drawings[0].id}",
+        id=item.id,
+        object_type=_object_type(said, drawings, view),
+        name=said.name,
+        class_name=said.class_name,
+        geometry=geometry,
+        measurements=_measurements(metadata),
+        metadata=metadata,
+        is_locked=(is_result and is_fixed) or any(drawing.is_locked for drawing in drawings),
+        is_namesake=item.is_namesake,
+    )
 
 
 def _object_type(said: ShapeText, drawings: Iterable[Drawing], view: View) -> str:
@@ -182,6 +112,12 @@ def _geometry(
     if kind == POINT:
         parts = [point for part in parts for point in part]
     return {"type": SEVERAL[kind], "coordinates": parts}
+
+
+def _shape(geometry: dict[str, Any] | None) -> BaseGeometry:
+    """A geometry of `_geometry` as Shapely has it; an empty one where there is none."""
+    whole = shapely.Polygon() if geometry is None else shapely.geometry.shape(geometry)
+    return whole if whole.is_valid else shapely.Polygon()
 
 
 def _matters(class_name: str, query: Query) -> bool:

@@ -7,13 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deepscribble.stores.features import METADATA_PREFIX
+from deepscribble.stores.omero.copies import is_named
 from deepscribble.stores.omero.shapes import Drawing, read_shape
+from deepscribble.stores.omero.text import parse_text
 
 VERSIONED = "deepscribble.v1"
 """What our namespaces start with: the version of these conventions, which is the contract's."""
 
 RESULT = f"{VERSIONED}/result"
 """The namespace of the MapAnnotation on a Roi that is a result of ours."""
+
+RESULT_ID = f"{METADATA_PREFIX}id"
+"""The name in that note whose value is the UUID of the result."""
 
 ROIS = (
     "select r from Roi r left outer join fetch r.shapes s left outer join fetch s.transform "
@@ -30,6 +36,7 @@ class Record:
     Args:
         id: Its number in OMERO.
         owner: The number of the user who owns it.
+        event: The number of the event that saved it; what was saved with it has the same.
         drawings: Its shapes, in their order.
         note: The names and values of our MapAnnotation on it; None if it carries none.
         note_owner: The number of the user who owns that, 0 without one.
@@ -39,6 +46,7 @@ class Record:
 
     id: int
     owner: int
+    event: int
     drawings: tuple[Drawing, ...]
     note: Mapping[str, str] | None
     note_owner: int = 0
@@ -47,6 +55,14 @@ class Record:
     def is_made_by(self, user: int) -> bool:
         """Whether it is a result that this user's DeepScribble wrote."""
         return self.note is not None and self.owner == self.note_owner == user
+
+    def is_result_of(self, user: int) -> bool:
+        """As `is_made_by`, or a copy of a result that this user sent back."""
+        return self.is_made_by(user) or (
+            self.note is None
+            and self.owner == user
+            and any(is_named(parse_text(drawing.text).name) for drawing in self.drawings)
+        )
 
     @property
     def digest(self) -> str:
@@ -92,15 +108,16 @@ def _record(id: int, roi: Any) -> Record:
     # The list of shapes has a gap where one was deleted.
     shapes = [shape for shape in roi.copyShapes() if shape is not None and shape.isLoaded()]
     owner = owner_of(roi)
+    event = int(roi.getDetails().getCreationEvent().getId().getValue())
     links = [link for link in roi.copyAnnotationLinks() if link is not None]
     notes = [link.getChild() for link in links if _is_note(link)]
     others = (link for link in links if not (_is_note(link) and _is_of(owner, link)))
     annotations = tuple(sorted(int(link.getId().getValue()) for link in others))
     drawings = tuple(read_shape(shape) for shape in shapes)
     if not notes:
-        return Record(id, owner, drawings, None, annotations=annotations)
+        return Record(id, owner, event, drawings, None, annotations=annotations)
     note = max(notes, key=lambda each: each.getId().getValue())
-    return Record(id, owner, drawings, pairs_of(note), owner_of(note), annotations)
+    return Record(id, owner, event, drawings, pairs_of(note), owner_of(note), annotations)
 
 
 def _is_note(link: Any) -> bool:

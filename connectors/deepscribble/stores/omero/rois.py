@@ -18,10 +18,11 @@ from omero.model.enums import UnitsLength
 from omero.rtypes import rint, rstring
 
 from deepscribble.stores.annotations import COLORS
-from deepscribble.stores.features import METADATA_PREFIX, NAME
-from deepscribble.stores.omero.features import MEASURED, RESULT_ID
+from deepscribble.stores.features import METADATA_PREFIX
+from deepscribble.stores.omero.copies import name_of
+from deepscribble.stores.omero.features import MEASURED
 from deepscribble.stores.omero.points import write_points
-from deepscribble.stores.omero.records import RESULT, Record
+from deepscribble.stores.omero.records import RESULT, RESULT_ID, Record
 from deepscribble.stores.omero.text import write_text
 from deepscribble.stores.store import Result
 
@@ -80,7 +81,7 @@ def holds(record: Record, result: Result, write: str) -> bool:
 
 
 def _rings(result: Result) -> tuple[str, list[str]]:
-    text = write_text(result.class_name, result.id, NAME)
+    text = write_text(result.class_name, result.id, name_of(result.polygon))
     return text, [write_points(ring) for ring in result.polygon.rings]
 
 

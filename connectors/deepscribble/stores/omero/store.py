@@ -12,9 +12,11 @@ from typing import Self
 from deepscribble.errors import InvalidInput, NotFound
 from deepscribble.slides import Slide
 from deepscribble.stores.omero.address import Address
-from deepscribble.stores.omero.answers import ANSWER, FINGERPRINT
-from deepscribble.stores.omero.features import View, annotated_warning, to_features
+from deepscribble.stores.omero.answers import ANSWER, Answer
+from deepscribble.stores.omero.copies import without_copies
+from deepscribble.stores.omero.features import annotated_warning, to_features
 from deepscribble.stores.omero.images import Image, list_images
+from deepscribble.stores.omero.items import View, items_of
 from deepscribble.stores.omero.notes import ImageNotes, Notes
 from deepscribble.stores.omero.pixels import open_pixels
 from deepscribble.stores.omero.session import Session
@@ -88,11 +90,15 @@ class OmeroStore:
         known = self._known(image)
         records = load(self.session, known)
         view = self._view(known)
-        found = sort_features(to_features(records, view, query), query, view.image)
+        items = items_of(records, view)
+        found = sort_features(to_features(items, view, query), query, view.image)
+        theirs = {item.id for item in items if item.is_copy and not item.is_of(view.user)}
+        formers, copied = without_copies(found.formers, theirs, view.image)
         return replace(
             found.content(version_of(records, self.session.user)),
-            warnings=(*found.warnings, *annotated_warning(records, view)),
-            others=len(records) - len(found.formers),
+            formers=formers,
+            warnings=(*found.warnings, *annotated_warning(records, view), *copied),
+            others=len(records) - len(formers),
         )
 
     def check(self, image: StoreImage) -> None:
@@ -108,14 +114,14 @@ class OmeroStore:
         """The pixels of an image; see `open_pixels`."""
         return open_pixels(self.session, self._known(image), mpp)
 
-    def answered(self, image: StoreImage) -> str:
-        """The fingerprint that `note_answer` kept last; empty if none. One call to the server."""
+    def answered(self, image: StoreImage) -> Answer:
+        """What `note_answer` kept last. One call to the server."""
         notes = Notes(self.session, ANSWER).on(self._known(image).id)
         mine = [note for note in notes if note.owner == self.session.user]
-        return mine[-1].values.get(FINGERPRINT, "") if mine else ""
+        return Answer.of_note(mine[-1].values) if mine else Answer()
 
-    def note_answer(self, image: StoreImage, fingerprint: str) -> None:
-        """Keep with an image which strokes its results came of.
+    def note_answer(self, image: StoreImage, answer: Answer) -> None:
+        """Keep with an image what its results came of, and which they are.
 
         Raises:
             OutputRefused: the server refuses.
@@ -124,9 +130,9 @@ class OmeroStore:
         known, notes = self._known(image), Notes(self.session, ANSWER)
         mine = [note for note in notes.on(known.id) if note.owner == self.session.user]
         if mine:
-            notes.change(mine[-1], known.group, {FINGERPRINT: fingerprint})
+            notes.change(mine[-1], known.group, answer.values())
         else:
-            notes.add(known.id, known.group, {FINGERPRINT: fingerprint})
+            notes.add(known.id, known.group, answer.values())
         for double in mine[:-1]:
             notes.remove(double, known.group)
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from deepscribble.errors import OutputRefused, StoreConflict, StoreUnavailable
-from deepscribble.stores.omero.features import View, rois_by_id
 from deepscribble.stores.omero.images import Image
+from deepscribble.stores.omero.items import View, rois_by_id
 from deepscribble.stores.omero.records import ROIS, Record, digest_of, read_records
 from deepscribble.stores.omero.rois import WRITE, holds, to_link
 from deepscribble.stores.omero.session import Session
@@ -30,8 +30,8 @@ def load(session: Session, image: Image) -> tuple[Record, ...]:
 
 def version_of(records: Sequence[Record], user: int) -> str:
     """A version for `Content`: our Rois first, since an edit touches nothing else."""
-    ours = [record for record in records if record.is_made_by(user)]
-    others = [record for record in records if not record.is_made_by(user)]
+    ours = [record for record in records if record.is_result_of(user)]
+    others = [record for record in records if not record.is_result_of(user)]
     return f"{digest_of(ours)}{BETWEEN}{digest_of(others)}"
 
 
@@ -63,7 +63,8 @@ class Writer:
                 "image was left alone; run again"
             )
         rois = rois_by_id(before, self.view)
-        old = [rois[id] for id in (*(result.id for result in edit.updated), *edit.removed)]
+        due = (*(result.id for result in edit.updated), *edit.removed)
+        old = [record for id in due for record in rois[id]]
         results = (*edit.added, *edit.updated)
         saved = self._save(results, {record.id for record in old}) if results else ()
         if old:
