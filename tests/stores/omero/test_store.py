@@ -499,10 +499,46 @@ def test_a_comment_on_a_result_that_is_being_replaced_is_a_conflict(
         return save(objects, group)
 
     monkeypatch.setattr(store.session, "save", commented)
-    with pytest.raises(StoreConflict, match="annotated a result"):
+    with pytest.raises(StoreConflict, match="edited or annotated a result"):
         write(store, listed_by(store), [square(12, strokes="s,t")])
     assert rois(omero_server, image) == {old}
     assert comments(omero_server, old, "ds-annotate") == ["not tumour"]
+
+
+def test_an_edit_of_a_result_that_is_being_replaced_is_a_conflict(
+    omero_server, slide, opened, square, monkeypatch
+):
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10)])
+    (old,) = rois(omero_server, image)
+    save = store.session.save
+
+    def edited(objects, group):
+        redraw(omero_server, old, "10,10 130,10 130,110 10,110")
+        return save(objects, group)
+
+    monkeypatch.setattr(store.session, "save", edited)
+    with pytest.raises(StoreConflict, match="somebody edited"):
+        write(store, listed_by(store), [square(12, strokes="s,t")])
+    assert rois(omero_server, image) == {old}
+    (former,) = store.read(listed_by(store), Query()).formers
+    assert (former.stays, former.shape.bounds) == ("edited by hand", (10, 10, 130, 110))
+
+
+def redraw(server, roi, points):
+    """The user of the job drags a corner in a viewer."""
+    from omero.rtypes import rlong, rstring
+    from omero.sys import ParametersI
+
+    with server.gateway("ds-ada", "ds-annotate") as connection:
+        parameters = ParametersI()
+        parameters.addId(rlong(roi))
+        polygon = connection.getQueryService().findByQuery(
+            "select s from Polygon s where s.roi.id = :id", parameters, connection.SERVICE_OPTS
+        )
+        polygon.setPoints(rstring(points))
+        connection.getUpdateService().saveObject(polygon, connection.SERVICE_OPTS)
 
 
 def comment(server, roi, group):

@@ -8,7 +8,7 @@ was lost may still be on its way.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepscribble.errors import OutputRefused, StoreConflict, StoreUnavailable
@@ -66,25 +66,25 @@ class Writer:
         due = (*(result.id for result in edit.updated), *edit.removed)
         old = [record for id in due for record in rois[id]]
         results = (*edit.added, *edit.updated)
-        saved = self._save(results, {record.id for record in old}) if results else ()
-        if old:
-            self.session.delete({"Roi": [record.id for record in old]}, self.image.group)
+        saved = self._save(results, old) if results else ()
         gone = {record.id for record in old}
+        if gone:
+            self.session.delete({"Roi": sorted(gone)}, self.image.group)
         # What else came up meanwhile, such as a save of an earlier run whose answer was lost, was
         # not seen by this run, so the version must not have it.
         stay = [record for record in before if record.id not in gone] + list(saved)
         ours = version_of(stay, self.view.user).partition(BETWEEN)[0]
         return BETWEEN.join((ours, seen.partition(BETWEEN)[2] or others))
 
-    def _save(self, results: Sequence[Result], old: Set[int]) -> Sequence[Record]:
+    def _save(self, results: Sequence[Result], old: Sequence[Record]) -> Sequence[Record]:
         """Save results in one transaction, read them back, and take them away if they differ.
 
         Args:
             results: What to save.
-            old: The numbers of the Rois that are to make room for them.
+            old: The Rois that are to make room for them.
 
         Raises:
-            StoreConflict: somebody hung something on one of the old.
+            StoreConflict: somebody edited one of the old, or hung something on it.
         """
         write = str(uuid.uuid4())
         links = [to_link(result, self.image.id, self.image.own_plane, write) for result in results]
@@ -110,11 +110,12 @@ class Writer:
                 "read back from OMERO as they were written, so they were taken away again; the "
                 "former ones are untouched"
             )
-        if any(record.id in old and record.annotations for record in after):
+        stood = {record.id: record.digest for record in old}
+        if any(record.digest != stood.get(record.id, record.digest) for record in after):
             self._take_back(saved)
             raise StoreConflict(
-                f"{self.view.image}: somebody annotated a result of ours that was to be replaced, "
-                "so the image was left alone; run again"
+                f"{self.view.image}: somebody edited or annotated a result of ours that was to be "
+                "replaced, so the image was left alone; run again"
             )
         return saved
 
