@@ -90,6 +90,19 @@ def test_a_transform_with_a_number_missing_is_a_problem():
     assert (read.points, read.problem) == ((), "its transform has no A12")
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (RectangleI, {"X": 1, "Y": 2, "Width": float("nan"), "Height": 5}),
+        (PointI, {"X": float("inf"), "Y": 2}),
+        (PolygonI, {"Points": "1,2 3,4 5e9,0"}),
+    ],
+)
+def test_what_lies_on_no_slide_is_a_problem(kind, values):
+    read = read_shape(shape(kind, **values))
+    assert (read.points, "lies on no slide" in read.problem) == ((), True)
+
+
 def test_plane_lock_and_colour_are_read():
     drawn = shape(PointI, "Tumor", X=1, Y=2)
     assert (read_shape(drawn).z, read_shape(drawn).is_locked, read_shape(drawn).color) == (

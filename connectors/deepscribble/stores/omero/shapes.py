@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from deepscribble.errors import InvalidInput
+from deepscribble.geometry.region import COORDINATE_LIMIT
 from deepscribble.stores.omero.points import Point, parse_points, transformed
 
 LINE = "LineString"
@@ -65,7 +66,7 @@ def read_shape(shape: Any) -> Drawing:
     if type in READERS:
         kind, read = READERS[type]
         try:
-            points = transformed(read(shape), _whole(matrix))
+            points = _sound(transformed(read(shape), _whole(matrix)))
         except InvalidInput as error:
             problem = error.reason
     text, locked = _value(shape.getTextValue()), bool(_value(shape.getLocked()))
@@ -136,6 +137,14 @@ def _pair(shape: Any, first: str, second: str) -> Point:
     if None in numbers:
         raise InvalidInput("", f"its {first.lower()} or {second.lower()} is missing")
     return [float(number) for number in numbers]
+
+
+def _sound(points: list[Point]) -> list[Point]:
+    """Points that lie on a slide; what is not a number, as a transform may make, lies on none."""
+    for point in points:
+        if not all(abs(number) <= COORDINATE_LIMIT for number in point):
+            raise InvalidInput("", f"the point {point[0]:g},{point[1]:g} lies on no slide")
+    return points
 
 
 def _raw(shape: Any) -> tuple[Any, ...]:
