@@ -18,6 +18,7 @@ import pytest
 from deepscribble.client import Client
 from deepscribble.errors import ServerUnavailable, SessionEnded, StoreUnavailable
 from deepscribble.jobs import Job, State, exit_code, runner
+from deepscribble.jobs.answering import Answering
 from deepscribble.jobs.lease import NAMESPACE, Leases
 from deepscribble.server.app import background
 from deepscribble.stores.omero import Credentials, open_omero, parse_address
@@ -221,6 +222,28 @@ def test_an_error_of_ours_on_one_image_leaves_the_others_alone(
     assert states == {f"Image:{images[0]}": State.FAILED, f"Image:{images[1]}": State.WRITTEN}
     assert "ZeroDivisionError" in caplog.text
     assert not leases()
+
+
+def test_an_error_of_ours_at_a_look_leaves_the_other_images_alone(
+    omero, dataset, job, monkeypatch, caplog
+):
+    _, images = dataset
+    look = Answering.look
+
+    def look_at_all_but_one(self, image):
+        if image.id == f"Image:{images[0]}":
+            raise ZeroDivisionError
+        return look(self, image)
+
+    monkeypatch.setattr(Answering, "look", look_at_all_but_one)
+    sync = job(every=1000.0, workers=1)
+    states = {report.image: report.state for report in sync.once()}
+    assert states == {f"Image:{images[0]}": State.FAILED, f"Image:{images[1]}": State.WRITTEN}
+    assert "Traceback" in caplog.text
+    # It rests, and is told again only after a while.
+    caplog.clear()
+    assert sync.once() == []
+    assert not caplog.text
 
 
 def test_a_server_that_goes_away_is_waited_for(omero, dataset, job, tmp_path, caplog, draw, leases):

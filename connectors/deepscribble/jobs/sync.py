@@ -228,6 +228,8 @@ class Sync:
             raise
         except DeepScribbleError as error:
             return self._failed(image, str(error))
+        except Exception as error:  # noqa: BLE001 - the log has all of it
+            return self._failed(image, _fault(error), error)
         asked = look.asked
         if not asked:
             self._warn(image, look.warnings)
@@ -254,16 +256,18 @@ class Sync:
             return answering.answer(image, asked)
         except AWAY:
             raise
-        except Exception as error:
-            # A fault of ours that one image brings out is no reason to leave all others alone.
-            LOG.exception("%s %s: an error that is not known", image.id, image.name)
-            problem = f"an error of DeepScribble's own, which its log explains ({error!r})"
-            return ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
+        except Exception as error:  # noqa: BLE001 - the log has all of it
+            _log_fault(image, error)
+            return ImageReport(image.id, image.name, State.FAILED, problems=(_fault(error),))
 
-    def _failed(self, image: StoreImage, problem: str) -> ImageReport | None:
+    def _failed(
+        self, image: StoreImage, problem: str, fault: Exception | None = None
+    ) -> ImageReport | None:
         """An image of which nothing can be done; told again only after a while."""
         if self._rests.has(image.id, problem):
             return None
+        if fault is not None:
+            _log_fault(image, fault)
         self._rests.add(image.id, problem)
         report = ImageReport(image.id, image.name, State.FAILED, problems=(problem,))
         self._tell(report, 0.0)
@@ -291,6 +295,15 @@ class Sync:
         LOG.info("%s %s: %s, %.1f s", report.image, report.name, said, seconds)
         messages = [warning.message for warning in report.warnings]
         _log(report.image, report.name, [*report.problems, *messages])
+
+
+def _fault(error: Exception) -> str:
+    """A fault of ours as a problem; one image that brings it out leaves all others alone."""
+    return f"an error of DeepScribble's own, which its log explains ({error!r})"
+
+
+def _log_fault(image: StoreImage, error: Exception) -> None:
+    LOG.error("%s %s: an error that is not known", image.id, image.name, exc_info=error)
 
 
 def _log(image: str, name: str, texts: Sequence[str]) -> None:
