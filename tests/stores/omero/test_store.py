@@ -213,11 +213,43 @@ def test_what_others_have_is_neither_changed_nor_deleted(
     before = rois(omero_server, image)
     mine = opened(image)
     content = mine.read(listed_by(mine), Query())
-    assert all(former.stays for former in content.formers)
-    assert len(content.formers) == 2
+    # Of the copy nothing says that it was not edited.
+    assert [former.stays for former in content.formers] == ["edited by hand"]
+    assert [warning.code for warning in content.warnings] == ["RESULTS_OF_OTHERS"]
+    assert content.others == 1
     write(mine, listed_by(mine), [square(150)])
     write(mine, listed_by(mine), [])
     assert rois(omero_server, image) == before
+
+
+def test_jobs_of_two_users_have_a_set_of_outlines_each(omero_server, slide, opened, square):
+    image = omero_server.image(slide)
+    stores = [opened(image, user=user) for user in ("ds-ada", "ds-bob")]
+    ids = set()
+    for x in (10, 30):
+        for store in stores:
+            edit = write(store, listed_by(store), [square(x, strokes=f"s{x}")])
+            assert not edit.kept
+            ids |= {result.id for result in (*edit.added, *edit.updated)}
+    # Each goes on from its own, and QuPath tells them apart.
+    assert len(ids) == 2
+    for store in stores:
+        (former,) = store.read(listed_by(store), Query()).formers
+        assert former.shape.bounds == (30, 10, 130, 110)
+    assert len(rois(omero_server, image)) == 2
+
+
+def test_what_somebody_edited_of_another_users_outline_is_right(
+    omero_server, slide, opened, square
+):
+    image = omero_server.image(slide)
+    theirs, mine = opened(image), opened(image, user="ds-bob")
+    write(theirs, listed_by(theirs), [square(10)])
+    (outline,) = rois(omero_server, image)
+    redraw(omero_server, outline, "10,10 130,10 130,110 10,110")
+    edit = write(mine, listed_by(mine), [square(10), square(150)])
+    assert (len(edit.added), len(edit.kept)) == (1, 1)
+    assert len(rois(omero_server, image)) == 2
 
 
 def test_a_copy_that_somebody_made_and_edited_stays(

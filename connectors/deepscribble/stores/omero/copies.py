@@ -12,7 +12,7 @@ area with holes is no edit either; whoever takes something away from one by hand
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence
 
 from shapely.geometry.base import BaseGeometry
 
@@ -52,23 +52,32 @@ def _described(name: str) -> str:
     return description.removesuffix(HOLED) if ours == NAME else ""
 
 
-def without_copies(
-    formers: Sequence[Former], theirs: Set[str], image: str
+def without_theirs(
+    formers: Sequence[Former], theirs: Mapping[str, bool], image: str
 ) -> tuple[tuple[Former, ...], tuple[Warning, ...]]:
-    """Results without what others copied and did not edit; and the warning of that, or none.
+    """Results without those of others that nobody edited; and warnings of these.
 
     Args:
         formers: All that go by our name.
-        theirs: The ids of those among them that others sent back.
-        image: What the warning, code RESULTS_COPIED, calls the image.
+        theirs: The ids of those among them that are others', and whether each is a copy; the rest
+            is what jobs of other users made.
+        image: What the warnings, codes RESULTS_COPIED and RESULTS_OF_OTHERS, call the image.
     """
     left = tuple(former for former in formers if former.stays or former.id not in theirs)
-    count = len(formers) - len(left)
-    if not count:
-        return left, ()
-    message = (
-        f"{image}: {count} copies of our outlines, as QuPath sends them back with all annotations, "
-        "count for nothing, but show beside the outlines; whoever sent them should delete them, "
-        "and send strokes only"
-    )
-    return left, (Warning("RESULTS_COPIED", message),)
+    gone = [theirs[former.id] for former in formers if former.id in theirs and not former.stays]
+    copies, results = gone.count(True), gone.count(False)
+    warnings = []
+    if copies:
+        message = (
+            f"{image}: {copies} copies of our outlines, as QuPath sends them back with all "
+            "annotations, count for nothing, but show beside the outlines; whoever sent them "
+            "should delete them, and send strokes only"
+        )
+        warnings.append(Warning("RESULTS_COPIED", message))
+    if results:
+        message = (
+            f"{image}: {results} outlines that DeepScribble made as another user count for "
+            "nothing, but show beside the outlines; let one user's job alone answer the image"
+        )
+        warnings.append(Warning("RESULTS_OF_OTHERS", message))
+    return left, tuple(warnings)

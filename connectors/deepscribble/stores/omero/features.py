@@ -57,11 +57,11 @@ def _feature(item: Item, view: View, query: Query) -> Feature:
     said, drawings = item.said, item.drawings
     where = f"{view.image}: Roi:{item.records[0].id}"
     geometry = _geometry(drawings, where, said, query)
-    note, metadata = item.note, item.note or {}
+    metadata = item.note or {}
     if item.is_copy:
         metadata = {SHAPE: written(said.name, _shape(geometry))}
-    # What others copied stays too, but is told apart by whether it was edited.
-    is_result = note is not None or (item.is_copy and item.is_of(view.user))
+    # What others have stays too, but is told apart by whether it was edited.
+    is_result = item.note is not None or item.is_copy
     is_fixed = item.is_annotated or not item.is_of(view.user)
     return Feature(
         where=f"{where} Shape:{drawings[0].id}",
@@ -72,7 +72,8 @@ def _feature(item: Item, view: View, query: Query) -> Feature:
         geometry=geometry,
         measurements=_measurements(metadata),
         metadata=metadata,
-        is_locked=(is_result and is_fixed) or any(drawing.is_locked for drawing in drawings),
+        is_locked=any(drawing.is_locked for drawing in drawings)
+        or (is_result and is_fixed and not item.is_theirs(view.user)),
         is_namesake=item.is_namesake,
     )
 

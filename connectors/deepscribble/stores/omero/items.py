@@ -68,6 +68,12 @@ class Item:
         """Whether it is a result that this user's jobs may replace, unless a person has it stay."""
         return self.is_whole and all(record.is_result_of(user) for record in self.records)
 
+    def is_theirs(self, user: int) -> bool:
+        """Whether it goes by our name and is not this user's: made by another's job, or a copy."""
+        if self.note is not None:
+            return not self.records[0].is_made_by(user)
+        return self.is_copy and not self.is_of(user)
+
     @property
     def is_annotated(self) -> bool:
         """Whether something hangs on it that would be deleted with it."""

@@ -13,7 +13,7 @@ from deepscribble.errors import InvalidInput, NotFound
 from deepscribble.slides import Slide
 from deepscribble.stores.omero.address import Address
 from deepscribble.stores.omero.answers import ANSWER, Answer
-from deepscribble.stores.omero.copies import without_copies
+from deepscribble.stores.omero.copies import without_theirs
 from deepscribble.stores.omero.features import annotated_warning, to_features
 from deepscribble.stores.omero.images import Image, list_images
 from deepscribble.stores.omero.items import View, items_of
@@ -92,12 +92,12 @@ class OmeroStore:
         view = self._view(known)
         items = items_of(records, view)
         found = sort_features(to_features(items, view, query), query, view.image)
-        theirs = {item.id for item in items if item.is_copy and not item.is_of(view.user)}
-        formers, copied = without_copies(found.formers, theirs, view.image)
+        theirs = {item.id: item.is_copy for item in items if item.is_theirs(view.user)}
+        formers, shown = without_theirs(found.formers, theirs, view.image)
         return replace(
             found.content(version_of(records, self.session.user)),
             formers=formers,
-            warnings=(*found.warnings, *annotated_warning(records, view), *copied),
+            warnings=(*found.warnings, *annotated_warning(records, view), *shown),
             others=len(records) - len(formers),
         )
 
