@@ -517,6 +517,27 @@ def test_a_result_that_somebody_commented_on_stays_with_the_comment(
     assert comments(omero_server, first, group) == ["not tumour"]
 
 
+def test_a_result_of_whose_ring_somebody_says_something_stays(omero_server, slide, opened, square):
+    from omero.model import CommentAnnotationI, PolygonI, ShapeAnnotationLinkI
+    from omero.rtypes import rstring
+
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10, hole=True)])
+    (outline,) = rois(omero_server, image)
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        _, hole = polygons(connection, outline)
+        link, text = ShapeAnnotationLinkI(), CommentAnnotationI()
+        text.setTextValue(rstring("necrosis"))
+        link.setParent(PolygonI(hole.getId().getValue(), False))
+        link.setChild(text)
+        connection.getUpdateService().saveObject(link, connection.SERVICE_OPTS)
+    (warning,) = store.read(listed_by(store), Query()).warnings
+    assert warning.code == "RESULTS_ANNOTATED"
+    assert len(write(store, listed_by(store), []).kept) == 1
+    assert rois(omero_server, image) == {outline}
+
+
 def test_a_comment_on_a_result_that_is_being_replaced_is_a_conflict(
     omero_server, slide, opened, square, monkeypatch
 ):
@@ -560,17 +581,22 @@ def test_an_edit_of_a_result_that_is_being_replaced_is_a_conflict(
 
 def redraw(server, roi, points):
     """The user of the job drags a corner in a viewer."""
-    from omero.rtypes import rlong, rstring
-    from omero.sys import ParametersI
+    from omero.rtypes import rstring
 
     with server.gateway("ds-ada", "ds-annotate") as connection:
-        parameters = ParametersI()
-        parameters.addId(rlong(roi))
-        polygon = connection.getQueryService().findByQuery(
-            "select s from Polygon s where s.roi.id = :id", parameters, connection.SERVICE_OPTS
-        )
+        (polygon,) = polygons(connection, roi)
         polygon.setPoints(rstring(points))
         connection.getUpdateService().saveObject(polygon, connection.SERVICE_OPTS)
+
+
+def polygons(connection, roi):
+    from omero.rtypes import rlong
+    from omero.sys import ParametersI
+
+    hql = "select s from Polygon s where s.roi.id = :id order by s.id"
+    parameters = ParametersI()
+    parameters.addId(rlong(roi))
+    return connection.getQueryService().findAllByQuery(hql, parameters, connection.SERVICE_OPTS)
 
 
 def comment(server, roi, group):

@@ -23,6 +23,7 @@ RESULT_ID = f"{METADATA_PREFIX}id"
 
 ROIS = (
     "select r from Roi r left outer join fetch r.shapes s left outer join fetch s.transform "
+    "left outer join fetch s.annotationLinks "
     "left outer join fetch r.annotationLinks l left outer join fetch l.child "
     "where r.image.id = :id order by r.id"
 )
@@ -40,8 +41,8 @@ class Record:
         drawings: Its shapes, in their order.
         note: The names and values of our MapAnnotation on it; None if it carries none.
         note_owner: The number of the user who owns that, 0 without one.
-        annotations: The numbers of the links to all else that hangs on it, such as comments. They
-            would be deleted with it.
+        annotations: The numbers of the links to all else that hangs on it or on a shape of it,
+            such as comments. They would be deleted with it.
     """
 
     id: int
@@ -111,7 +112,8 @@ def _record(id: int, roi: Any) -> Record:
     event = int(roi.getDetails().getCreationEvent().getId().getValue())
     links = [link for link in roi.copyAnnotationLinks() if link is not None]
     notes = [link.getChild() for link in links if _is_note(link)]
-    others = (link for link in links if not (_is_note(link) and _is_of(owner, link)))
+    others = [link for link in links if not (_is_note(link) and _is_of(owner, link))]
+    others += [link for shape in shapes for link in shape.copyAnnotationLinks() if link is not None]
     annotations = tuple(sorted(int(link.getId().getValue()) for link in others))
     drawings = tuple(read_shape(shape) for shape in shapes)
     if not notes:
