@@ -97,6 +97,22 @@ def test_outlines_that_came_back_as_they_were_hinder_no_stroke(omero, image, syn
         assert sync.once() == []
 
 
+def test_outlines_that_came_back_take_no_room_from_ours(omero, sync, qupath, monkeypatch):
+    monkeypatch.setattr("deepscribble.stores.omero.images.MOST_RESULTS", 4)
+    qupath.send(stroke(30), stroke(90))
+    (report,) = sync.once()
+    assert report.added == 2
+    copies = [one for one in qupath.see() if one.name != "NoName"]
+    qupath.send(*copies)
+    (report,) = sync.once()
+    assert (report.updated, report.removed) == (2, 0)
+    assert outlines(qupath.see(omero.user)) == [(20, 40), (80, 100)]
+    # What is drawn does.
+    qupath.send(stroke(140))
+    (report,) = sync.once()
+    assert "RESULTS_DROPPED" in [warning.code for warning in report.warnings]
+
+
 def test_outlines_that_were_deleted_and_sent_back_are_drawn_anew(omero, sync, qupath):
     qupath.send(stroke(30))
     sync.once()

@@ -216,7 +216,7 @@ def test_what_others_have_is_neither_changed_nor_deleted(
     # Of the copy nothing says that it was not edited.
     assert [former.stays for former in content.formers] == ["edited by hand"]
     assert [warning.code for warning in content.warnings] == ["RESULTS_OF_OTHERS"]
-    assert content.others == 1
+    assert content.others == 0
     write(mine, listed_by(mine), [square(150)])
     write(mine, listed_by(mine), [])
     assert rois(omero_server, image) == before
@@ -288,7 +288,7 @@ def test_a_copy_with_a_hole_that_nobody_edited_counts_for_nothing(
     assert [(former.stays, former.is_namesake) for former in content.formers] == [("", True)] * 2
     assert [warning.code for warning in content.warnings] == ["RESULTS_COPIED"]
     assert "2 copies" in content.warnings[0].message
-    assert content.others == 3
+    assert content.others == 0
     assert len(write(store, listed_by(store), []).removed) == 2
     assert rois(omero_server, image) == set(copies)
 

@@ -94,11 +94,14 @@ class OmeroStore:
         found = sort_features(to_features(items, view, query), query, view.image)
         theirs = {item.id: item.is_copy for item in items if item.is_theirs(view.user)}
         formers, shown = without_theirs(found.formers, theirs, view.image)
+        left_out = {former.id for former in found.formers} - {former.id for former in formers}
+        beside = {each.id for item in items if item.id in left_out for each in item.records}
         return replace(
             found.content(version_of(records, self.session.user)),
             formers=formers,
             warnings=(*found.warnings, *annotated_warning(records, view), *shown),
-            others=len(records) - len(formers),
+            # Outlines do not make room for what counts for nothing.
+            others=len(records) - len(beside) - len(formers),
         )
 
     def check(self, image: StoreImage) -> None:
