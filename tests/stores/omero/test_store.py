@@ -293,6 +293,22 @@ def test_a_copy_with_a_hole_that_nobody_edited_counts_for_nothing(
     assert rois(omero_server, image) == set(copies)
 
 
+def test_a_result_that_somebody_copied_since_is_a_conflict(omero_server, slide, opened, square):
+    extension = pytest.importorskip("omero_standin.extension")
+    image = omero_server.image(slide)
+    store = opened(image)
+    write(store, listed_by(store), [square(10), square(150)])
+    seen = store.read(listed_by(store), Query())
+    before = rois(omero_server, image)
+    with omero_server.gateway("ds-bob", "ds-annotate") as connection:
+        copies = extension.send(connection, image, extension.bring_in(connection, image))
+    edit = plan_edit(seen, [square(12, strokes="s,t")], everything)
+    with pytest.raises(StoreConflict, match="copied our results"):
+        store.write(listed_by(store), edit, seen.version)
+    assert rois(omero_server, image) == before | set(copies)
+    assert len(write(store, listed_by(store), [square(12, strokes="s,t")]).removed) == 1
+
+
 @pytest.mark.parametrize(
     ("change", "stays"),
     [

@@ -57,13 +57,14 @@ class Writer:
         """
         before = load(self.session, self.image)
         ours, _, others = version_of(before, self.view.user).partition(BETWEEN)
-        if ours != seen.partition(BETWEEN)[0]:
-            raise StoreConflict(
-                f"{self.view.image}: somebody changed our results since they were read, so the "
-                "image was left alone; run again"
-            )
         rois = rois_by_id(before, self.view)
         due = (*(result.id for result in edit.updated), *edit.removed)
+        # A result whose UUID others have copied meanwhile goes by another id.
+        if ours != seen.partition(BETWEEN)[0] or not rois.keys() >= set(due):
+            raise StoreConflict(
+                f"{self.view.image}: somebody changed or copied our results since they were read, "
+                "so the image was left alone; run again"
+            )
         old = [record for id in due for record in rois[id]]
         results = (*edit.added, *edit.updated)
         saved = self._save(results, old) if results else ()
