@@ -239,6 +239,22 @@ def test_jobs_of_two_users_have_a_set_of_outlines_each(omero_server, slide, open
     assert len(rois(omero_server, image)) == 2
 
 
+def test_a_copy_that_we_sent_back_of_what_others_have_gets_a_uuid_of_its_own(
+    omero_server, slide, opened, square, shape, draw
+):
+    image = omero_server.image(slide)
+    store, first = opened(image), square(10)
+    text = f"Annotation:Tumor:{first.id}:NoParent:DeepScribble 10000.00 10.00 10.00 110.00 110.00"
+    for user in ("ds-bob", "ds-ada"):
+        points = "10,10 110,10 110,110 10,110"
+        draw(image, shape("Polygon", text, Points=points), user=user)
+    (updated,) = write(store, listed_by(store), [first]).updated
+    assert updated.id != first.id
+    # Once for all.
+    (former,) = store.read(listed_by(store), Query()).formers
+    assert (former.id, former.is_namesake) == (updated.id, False)
+
+
 def test_what_somebody_edited_of_another_users_outline_is_right(
     omero_server, slide, opened, square
 ):

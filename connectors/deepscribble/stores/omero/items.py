@@ -85,7 +85,8 @@ def items_of(records: Sequence[Record], view: View) -> tuple[Item, ...]:
 
     What others save at a time is one where it has one UUID: each ring of an area with holes comes
     in a Roi of its own (`persist_rois` of OMERO.iviewer). A UUID that several have is that of the
-    one which is not ours, since QuPath takes all of them for one area; else of the newest.
+    one which is not ours, since QuPath takes all of them for one area; else of a copy that we sent
+    back; of several such of the newest.
     """
     parts: dict[tuple[object, ...], list[tuple[Record, Drawing]]] = {}
     says: dict[int, ShapeText] = {}
@@ -116,8 +117,12 @@ def _owners(
 ) -> dict[str, int]:
     """Which shape leads the object that has a UUID by right."""
     leads = [each[0] for each in parts]
+
+    def rank(record: Record) -> tuple[bool, bool, int]:
+        return not record.is_result_of(user), not record.is_made_by(user), record.id
+
     # The last has it.
-    leads.sort(key=lambda lead: (not lead[0].is_made_by(user), lead[0].id))
+    leads.sort(key=lambda lead: rank(lead[0]))
     return {says[drawing.id].id: drawing.id for _, drawing in leads}
 
 
