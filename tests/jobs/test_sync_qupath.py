@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -185,3 +186,50 @@ def test_whoever_draws_as_the_user_of_the_job_finds_one_outline(omero, sync, qup
     assert (report.added, report.updated, report.kept) == (0, 1, 0)
     assert outlines(qupath.see()) == [(30, 55)]
     assert sync.once() == []
+
+
+CHANGES = {
+    "edited": lambda outline: {"shape": outline.shape.buffer(2, join_style="mitre")},
+    "moved": lambda outline: {"shape": shapely.affinity.translate(outline.shape, 1)},
+    "renamed": lambda outline: {"name": "mine"},
+    "locked": lambda outline: {"is_locked": True},
+}
+"""What makes a copy of an outline a person's own work."""
+
+
+def do_something(qupath, chance):
+    """The numbers of the Rois that are somebody's own work; others come of it too."""
+    what = chance.choice(("stroke", "stroke", "all", *CHANGES))
+    if what == "stroke":
+        class_name = chance.choice(("Tumor", "Tumor", "Normal"))
+        return qupath.send(stroke(chance.randrange(12, 148), class_name))
+    seen = qupath.see()
+    if what == "all":
+        qupath.send(*seen)
+        return []
+    named = [one for one in seen if one.name.startswith("DeepScribble")]
+    outlines = chance.sample(named, min(1, len(named)))
+    return qupath.send(*(replace(one, **CHANGES[what](one)) for one in outlines))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_is_sent_nothing_of_anybodys_is_lost_and_the_job_comes_to_rest(
+    omero, sync, qupath, seed
+):
+    chance = random.Random(seed)
+    own = set()
+
+    def left():
+        return {
+            row["id"]
+            for row in omero.standin.rows("Roi")
+            if row["id"] in own or row["owner"] == omero.ids["ds-bob"]
+        }
+
+    for _ in range(10):
+        qupath.user = chance.choice(("ds-bob", omero.user))
+        own.update(do_something(qupath, chance))
+        before = left()
+        assert {report.state for report in sync.once()} <= {State.WRITTEN, State.UNCHANGED}
+        assert left() == before >= own
+        assert sync.once() == []
