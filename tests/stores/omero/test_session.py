@@ -163,6 +163,21 @@ def test_a_call_that_is_never_answered_ends(own_omero_server):
             session.find("Image", 1)
 
 
+def test_a_deletion_that_takes_too_long_is_not_called_a_refusal(
+    own_omero_server, monkeypatch, draw, shape
+):
+    monkeypatch.setattr("deepscribble.stores.omero.session.DELETE_SECONDS", 0)
+    server = own_omero_server
+    image = server.image(np.zeros((8, 8, 3), np.uint8))
+    roi = draw(image, shape("Point", "Tumor", X=1.0, Y=1.0), server=server, user=server.user)
+    with (
+        Session(at(server), Credentials(server.user, server.password)) as session,
+        pytest.raises(StoreUnavailable, match="still deleting after 0 s"),
+    ):
+        session.delete({"Roi": [roi]}, server.groups["ds-annotate"])
+    assert not server.standin.rows("Roi")
+
+
 def test_omero_py_that_is_not_there_is_a_sentence(monkeypatch):
     import sys
 

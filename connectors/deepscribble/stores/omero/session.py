@@ -193,7 +193,8 @@ class Session(AbstractContextManager["Session"]):
 
         Raises:
             OutputRefused: the server refuses; nothing was deleted.
-            StoreUnavailable: the connection was lost.
+            StoreUnavailable: the connection was lost, or it takes too long; whether they were
+                deleted is not known.
         """
         request = omero.cmd.Delete2(
             targetObjects={kind: list(ids) for kind, ids in targets.items()}
@@ -211,6 +212,11 @@ class Session(AbstractContextManager["Session"]):
 
         try:
             answer = self.call(deleted, is_repeatable=False)
+        except omero.LockTimeout as error:
+            raise StoreUnavailable(
+                f"{self.address.server}: the OMERO server was still deleting after "
+                f"{DELETE_SECONDS} s; run again to see what became of it"
+            ) from error
         except FAILED as error:
             raise self._refusal("delete", error) from error
         if isinstance(answer, omero.cmd.ERR):
