@@ -64,6 +64,12 @@ def test_no_recipe_holds_a_password():
         assert not re.search(r"OMERO_PASSWORD|--password[ =]", path.read_text())
 
 
+def test_the_password_beside_the_compose_file_is_never_committed():
+    file = re.search(r"^    file: (.+)$", (DEPLOY / "compose.yaml").read_text(), re.MULTILINE)
+    assert file is not None
+    assert f"/deploy/{file[1]}" in (DEPLOY.parent / ".gitignore").read_text().splitlines()
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
 @pytest.mark.parametrize("name", [UNIT.name, UNIT.name.replace(".", "@lung.")])
 def test_systemd_reads_the_unit(tmp_path, name):
