@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from deepscribble.server.app import background
 
 pytest_plugins = ("omero_standin.fixtures",)
 
@@ -34,6 +36,20 @@ def standin() -> ModuleType:
     sys.modules["standin"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def engine(standin: ModuleType) -> Any:
+    """An engine that computes nothing; other rooms' tests have others of this name."""
+    return standin.StandInEngine()
+
+
+@pytest.fixture
+def server(engine: Any) -> Iterator[str]:
+    """The address of a gRPC server on loopback that asks `engine`."""
+    with background(lambda: engine, engine.limits.message_bytes) as address:
+        yield address
+        engine.gate.set()
 
 
 @pytest.fixture(scope="session")

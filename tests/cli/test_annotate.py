@@ -8,9 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from deepscribble.cli import app
-from deepscribble.server.app import background
 
 NAMES = ("a.png", "b.png", "ä #1.png")
 
@@ -50,18 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         strokes = json.dumps({"type": "FeatureCollection", "features": STROKES})
         (slides / name).with_suffix(".geojson").write_text(strokes)
     return slides
-
-
-@pytest.fixture
-def engine(standin: ModuleType) -> Any:
-    return standin.StandInEngine()
-
-
-@pytest.fixture
-def server(engine: Any) -> Iterator[str]:
-    with background(lambda: engine, engine.limits.message_bytes) as address:
-        yield address
-        engine.gate.set()
 
 
 def run(*arguments: object) -> Result:

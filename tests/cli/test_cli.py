@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -49,17 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(pixels).save("tissue.png")
     Path("strokes.geojson").write_text(json.dumps([STROKE]))
     return tmp_path
-
-
-@pytest.fixture
-def engine(standin: ModuleType) -> Any:
-    return standin.StandInEngine()
-
-
-@pytest.fixture
-def server(engine: Any) -> Iterator[str]:
-    with background(lambda: engine, engine.limits.message_bytes) as address:
-        yield address
 
 
 def refused(result: Result) -> str:

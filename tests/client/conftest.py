@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from deepscribble.client import AsyncClient, Client
-from deepscribble.server.app import background
 
 
 class Awaited:
@@ -54,15 +52,3 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
             return client
 
         yield make
-
-
-@pytest.fixture
-def engine(standin: ModuleType) -> Any:
-    return standin.StandInEngine()
-
-
-@pytest.fixture
-def target(engine: Any) -> Iterator[str]:
-    with background(lambda: engine, engine.limits.message_bytes) as address:
-        yield address
-        engine.gate.set()

@@ -37,9 +37,9 @@ def stroke(points: int = 2) -> Stroke:
 
 
 def test_a_region_is_uploaded_once_and_refined_stroke_by_stroke(
-    connect: Connect, target: str, engine: Any
+    connect: Connect, server: str, engine: Any
 ) -> None:
-    handle = connect(target).open(REGION, RGB)
+    handle = connect(server).open(REGION, RGB)
     assert handle.region == REGION
     np.testing.assert_array_equal(engine.pixels[handle.region_id], RGB)
     first = handle.segment()
@@ -56,8 +56,8 @@ def test_a_region_is_uploaded_once_and_refined_stroke_by_stroke(
     assert engine.uploads == 1
 
 
-def test_a_prior_travels_and_an_empty_one_is_one(connect: Connect, target: str) -> None:
-    handle = connect(target).open(REGION, RGB)
+def test_a_prior_travels_and_an_empty_one_is_one(connect: Connect, server: str) -> None:
+    handle = connect(server).open(REGION, RGB)
     triangle = Polygon(np.array([[11.0, 21.0], [12.5, 21.0], [11.0, 23.0]]))
     (polygon,) = handle.refine([stroke()], prior=[triangle]).polygons
     np.testing.assert_array_equal(polygon.exterior, triangle.exterior)
@@ -66,11 +66,11 @@ def test_a_prior_travels_and_an_empty_one_is_one(connect: Connect, target: str) 
 
 
 def test_an_image_file_is_sent_as_it_is_and_its_conversion_stays_a_warning(
-    connect: Connect, target: str, engine: Any
+    connect: Connect, server: str, engine: Any
 ) -> None:
     file = io.BytesIO()
     Image.fromarray(RGB[:, :, 0]).save(file, "PNG")
-    handle = connect(target).open(REGION, file.getvalue())
+    handle = connect(server).open(REGION, file.getvalue())
     np.testing.assert_array_equal(engine.pixels[handle.region_id][:, :, 1], RGB[:, :, 0])
     for _ in range(2):
         codes = [warning.code for warning in handle.segment().warnings]
@@ -78,26 +78,26 @@ def test_an_image_file_is_sent_as_it_is_and_its_conversion_stays_a_warning(
 
 
 def test_an_image_over_the_message_limit_goes_through(
-    connect: Connect, target: str, engine: Any
+    connect: Connect, server: str, engine: Any
 ) -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (1500, 1501, 3), dtype=np.uint8)
     assert rgb.nbytes > engine.limits.message_bytes
-    handle = connect(target).open(Region(0, 0, 1501, 1500, 0.5), rgb)
+    handle = connect(server).open(Region(0, 0, 1501, 1500, 0.5), rgb)
     np.testing.assert_array_equal(engine.pixels[handle.region_id], rgb)
 
 
 def test_an_answer_over_the_message_limit_comes_back(
-    connect: Connect, target: str, engine: Any
+    connect: Connect, server: str, engine: Any
 ) -> None:
     side = 1100
     assert 4 * side**2 > engine.limits.message_bytes
     rgb = np.zeros((side, side, 3), np.uint8)
-    outline = connect(target).open(Region(0, 0, side, side, 1), rgb).segment("", True)
+    outline = connect(server).open(Region(0, 0, side, side, 1), rgb).segment("", True)
     assert outline.probability.shape == (side, side)
 
 
-def test_forgotten_pixels_are_sent_again_once(connect: Connect, target: str, engine: Any) -> None:
-    handle = connect(target).open(REGION, RGB)
+def test_forgotten_pixels_are_sent_again_once(connect: Connect, server: str, engine: Any) -> None:
+    handle = connect(server).open(REGION, RGB)
     engine.pixels.clear()
     assert handle.refine([stroke()]).stroke_ids == ("4f1c",)
     engine.pixels.clear()
@@ -121,9 +121,9 @@ def test_forgotten_pixels_are_sent_again_once(connect: Connect, target: str, eng
     ],
 )
 def test_errors_of_the_server_are_raised_as_themselves(
-    failure: errors.DeepScribbleError, connect: Connect, target: str, engine: Any
+    failure: errors.DeepScribbleError, connect: Connect, server: str, engine: Any
 ) -> None:
-    handle = connect(target).open(REGION, RGB)
+    handle = connect(server).open(REGION, RGB)
     engine.failure = failure
     with pytest.raises(type(failure)) as raised:
         handle.segment()
@@ -131,15 +131,15 @@ def test_errors_of_the_server_are_raised_as_themselves(
     assert getattr(raised.value, "field", None) == getattr(failure, "field", None)
 
 
-def test_a_fault_of_the_server_is_told_as_one(connect: Connect, target: str, engine: Any) -> None:
-    handle = connect(target).open(REGION, RGB)
+def test_a_fault_of_the_server_is_told_as_one(connect: Connect, server: str, engine: Any) -> None:
+    handle = connect(server).open(REGION, RGB)
     engine.failure = ZeroDivisionError()
-    with pytest.raises(errors.DeepScribbleError, match=f"{target} failed in Segment"):
+    with pytest.raises(errors.DeepScribbleError, match=f"{server} failed in Segment"):
         handle.segment()
 
 
-def test_strokes_over_the_message_limit_are_told_as_such(connect: Connect, target: str) -> None:
-    handle = connect(target).open(REGION, RGB)
+def test_strokes_over_the_message_limit_are_told_as_such(connect: Connect, server: str) -> None:
+    handle = connect(server).open(REGION, RGB)
     with pytest.raises(errors.LimitExceeded, match="fewer strokes"):
         handle.refine([stroke(300_000)])
 
@@ -155,20 +155,20 @@ def test_strokes_over_the_message_limit_are_told_as_such(connect: Connect, targe
         (b"no image", "encoded"),
     ],
 )
-def test_what_is_no_image_is_refused(pixels: Any, says: str, connect: Connect, target: str) -> None:
+def test_what_is_no_image_is_refused(pixels: Any, says: str, connect: Connect, server: str) -> None:
     with pytest.raises(errors.InvalidInput, match=says):
-        connect(target).open(REGION, pixels)
+        connect(server).open(REGION, pixels)
 
 
 def test_too_large_an_image_is_refused_before_it_is_sent_whole(
-    connect: Connect, target: str
+    connect: Connect, server: str
 ) -> None:
     with pytest.raises(errors.LimitExceeded, match="image_pixels"):
-        connect(target).open(Region(0, 0, 3000, 2000, 1), np.zeros((2000, 3000, 3), np.uint8))
+        connect(server).open(Region(0, 0, 3000, 2000, 1), np.zeros((2000, 3000, 3), np.uint8))
 
 
-def test_models_and_server_are_told(connect: Connect, target: str, engine: Any) -> None:
-    client = connect(target)
+def test_models_and_server_are_told(connect: Connect, server: str, engine: Any) -> None:
+    client = connect(server)
     models = {model.name: model for model in client.list_models()}
     assert models["guide-tumor"].is_default
     assert not models["guide-other"].is_default
@@ -199,9 +199,9 @@ def test_a_server_of_another_kind_is_told_as_such(connect: Connect) -> None:
 
 
 def test_a_server_that_takes_too_long_is_told_with_the_time(
-    connect: Connect, target: str, engine: Any
+    connect: Connect, server: str, engine: Any
 ) -> None:
-    handle = connect(target, timeout=0.5).open(REGION, RGB)
+    handle = connect(server, timeout=0.5).open(REGION, RGB)
     engine.gate.clear()
     with pytest.raises(errors.ServerUnavailable, match=r"within 0\.5 seconds"):
         handle.segment()
@@ -246,8 +246,8 @@ def test_a_server_that_was_restarted_gets_the_pixels_again(connect: Connect, sta
 class Meter:
     """A TCP relay that counts the bytes that a client sends."""
 
-    def __init__(self, target: str) -> None:
-        host, port = target.rsplit(":", 1)
+    def __init__(self, server: str) -> None:
+        host, port = server.rsplit(":", 1)
         self._target = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -256,8 +256,8 @@ class Meter:
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
-        server = socket.create_connection(self._target)
-        for source, sink in ((client, server), (server, client)):
+        upstream = socket.create_connection(self._target)
+        for source, sink in ((client, upstream), (upstream, client)):
             threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
@@ -273,8 +273,8 @@ class Meter:
 
 
 @pytest.fixture
-def meter(target: str) -> Iterator[Meter]:
-    meter = Meter(target)
+def meter(server: str) -> Iterator[Meter]:
+    meter = Meter(server)
     yield meter
     meter.close()
 
@@ -294,12 +294,12 @@ def test_a_further_stroke_costs_no_more_than_four_kilobytes_on_the_wire(
 
 
 def test_the_network_proxy_is_not_asked_for_the_own_machine(
-    connect: Connect, target: str, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "no_grpc_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert connect(target).server_info().device == "cpu"
-    with grpc.insecure_channel(target) as plain, pytest.raises(grpc.RpcError):
+    assert connect(server).server_info().device == "cpu"
+    with grpc.insecure_channel(server) as plain, pytest.raises(grpc.RpcError):
         health_pb2_grpc.HealthStub(plain).Check(health_pb2.HealthCheckRequest(), timeout=2)

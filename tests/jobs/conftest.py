@@ -19,7 +19,6 @@ from deepscribble.client import Client
 from deepscribble.errors import LimitExceeded
 from deepscribble.geometry import Label, Polygon
 from deepscribble.jobs.lease import NAMESPACE
-from deepscribble.server.app import background
 
 
 @pytest.fixture
@@ -52,13 +51,6 @@ def engine(standin: ModuleType) -> Any:
             return replace(outline, polygons=tuple(polygons))
 
     return StrokeEngine(standin.StandInLimits(model_pixels=200_000))
-
-
-@pytest.fixture
-def server(engine: Any) -> Iterator[str]:
-    with background(lambda: engine, engine.limits.message_bytes) as address:
-        yield address
-        engine.gate.set()
 
 
 @pytest.fixture

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import grpc
 import httpx2
 import pytest
 
-from deepscribble.server.app import Running, background, beside
+from deepscribble.server.app import Running, beside
 from deepscribble.v1.deepscribble_pb2_grpc import DeepScribbleStub
 
 
 @pytest.fixture
-def engine(standin: ModuleType) -> Any:
-    return standin.StandInEngine()
-
-
-@pytest.fixture
-def target(engine: Any) -> Iterator[str]:
-    with background(lambda: engine, engine.limits.message_bytes) as address:
-        yield address
-        engine.gate.set()
-
-
-@pytest.fixture
-def channel(target: str) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(target) as channel:
+def channel(server: str) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(server) as channel:
         yield channel
 
 

@@ -82,10 +82,10 @@ def test_a_taken_port_is_refused_before_models_are_loaded(taken: str) -> None:
         assert refused.value.field == "listen"
 
 
-def test_two_servers_do_not_share_a_port(target: str, engine: Any) -> None:
+def test_two_servers_do_not_share_a_port(server: str, engine: Any) -> None:
     with (
         pytest.raises(InvalidInput, match="another program"),
-        background(lambda: engine, MESSAGE_BYTES, target),
+        background(lambda: engine, MESSAGE_BYTES, server),
     ):
         pass
 

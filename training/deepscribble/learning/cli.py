@@ -30,7 +30,9 @@ app = typer.Typer(
 
 Data = Annotated[Path, typer.Option(help="Folder with manifest.csv and its images.")]
 Out = Annotated[Path, typer.Option(help="Registry folder to write the model into.")]
-Epochs = Annotated[int | None, typer.Option(help="How long, in epochs of 20 steps for each worker.", min=1)]
+Epochs = Annotated[
+    int | None, typer.Option(help="How long, in epochs of 20 steps for each worker.", min=1)
+]
 Minutes = Annotated[float | None, typer.Option(help="How long, in minutes of fitting.")]
 Batch = Annotated[int, typer.Option(help="Patches a step, over all devices.", min=1)]
 Patch = Annotated[
