@@ -1,5 +1,6 @@
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -94,17 +95,25 @@ def test_an_ended_session_is_renewed_once_and_a_key_cannot_be(own_omero_server, 
         assert not server.standin.calls()
 
 
-def test_a_password_that_is_right_no_longer_is_said_to_be_so_until_it_is_again(own_omero_server):
+def test_a_password_that_is_right_no_longer_is_seldom_tried_until_it_is_again(
+    own_omero_server, monkeypatch
+):
     server = own_omero_server
+    monkeypatch.setattr("deepscribble.stores.omero.session.REFUSED_SECONDS", 3.0)
     with Session(at(server), Credentials(server.user, server.password)) as session:
         change_password(server, "another")
         try:
             server.standin.expire()
-            for _ in range(2):
-                with pytest.raises(StoreUnavailable, match="its name or password is wrong"):
-                    session.find("Image", 1)
+            with pytest.raises(StoreUnavailable, match="its name or password is wrong"):
+                session.find("Image", 1)
+            server.standin.forget_calls()
+            with pytest.raises(StoreUnavailable, match="its name or password is wrong"):
+                session.find("Image", 1)
+            asked = server.standin.calls()
         finally:
             change_password(server, server.password)
+        assert not asked
+        time.sleep(3)
         assert session.find("Image", 1) is None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Any, TypeVar
@@ -42,6 +45,9 @@ Answer = TypeVar("Answer")
 ALL_GROUPS = {"omero.group": "-1"}
 """The context of reading: whatever group an image is in."""
 
+REFUSED_SECONDS = 900.0
+"""How long no login is tried after one was refused: directories lock a user out who tries often."""
+
 DELETE_SECONDS = 60
 """How long a deletion may take."""
 
@@ -70,6 +76,25 @@ class Login:
         return self.client.sf.getPixelsService()
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A login that the server refused.
+
+    Args:
+        text: What it said.
+        until: When it may be asked again, by the monotonic clock.
+        is_over: Whether it will never be accepted.
+    """
+
+    text: str
+    until: float
+    is_over: bool
+
+    def error(self) -> StoreUnavailable:
+        """What to raise."""
+        return SessionEnded(self.text) if self.is_over else StoreUnavailable(self.text)
+
+
 class Session(AbstractContextManager["Session"]):
     """A session that logs in anew, once for each call, when the server has ended it.
 
@@ -95,7 +120,7 @@ class Session(AbstractContextManager["Session"]):
         self._credentials = credentials
         self._connection = connection
         self._lock = threading.Lock()
-        self._refusal_for_good = ""
+        self._refused: Refused | None = None
         self._login = Login(log_in(address, credentials, connection))
         try:
             self.user = self._read(_user_id)
@@ -116,8 +141,7 @@ class Session(AbstractContextManager["Session"]):
                 cut off and is not repeatable, so that what became of it is not known.
             DeepScribbleError: as the work raises.
         """
-        if self._refusal_for_good:
-            raise SessionEnded(self._refusal_for_good)
+        self._check_refused()
         login = self._login
         try:
             return work(login)
@@ -260,20 +284,26 @@ class Session(AbstractContextManager["Session"]):
     def _renew(self, failed: Login) -> None:
         """Log in anew unless another thread did so since the login that failed."""
         with self._lock:
-            if self._refusal_for_good:
-                raise SessionEnded(self._refusal_for_good)
+            self._check_refused()
             if self._login is not failed:
                 return
             drop_client(failed.client)
             try:
                 self._login = Login(log_in(self.address, self._credentials, self._connection))
             except InvalidInput as error:
-                # A password may be right again later, as when the directory that checks it comes
-                # back; the key of a session that is over never is.
-                if self._credentials.key and isinstance(error, LoginRefused):
-                    self._refusal_for_good = str(error)
-                    raise SessionEnded(self._refusal_for_good) from error
+                if isinstance(error, LoginRefused):
+                    # A password may be right again later, as when the directory that checks it
+                    # comes back; the key of a session that is over never is.
+                    is_over = bool(self._credentials.key)
+                    pause = math.inf if is_over else REFUSED_SECONDS
+                    self._refused = Refused(str(error), time.monotonic() + pause, is_over)
+                    raise self._refused.error() from error
                 raise StoreUnavailable(str(error)) from error
+
+    def _check_refused(self) -> None:
+        """Ask nothing of a server that has just refused to let us in."""
+        if self._refused is not None and time.monotonic() < self._refused.until:
+            raise self._refused.error()
 
 
 def _user_id(login: Login) -> int:
