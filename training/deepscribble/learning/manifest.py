@@ -130,16 +130,16 @@ def is_of(target: str, wanted: str) -> bool:
 def halves(
     pairs: Iterable[Pair], targets: Collection[str]
 ) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Share training pairs out between GuideNets for `targets` and RefineNet.
+    """Tell the training pairs that GuideNets for `targets` learn from and the others apart.
 
-    RefineNet must meet the honest mistakes of GuideNet, on images that no GuideNet has learned
-    from (paper, 2.1 and 2.3). Each set with such a target is cut in two by group, largest groups
-    first and always into the smaller half. Sets of one group, which cannot be cut, and pairs of
-    other targets are all RefineNet's. The same pairs are always shared out in the same way, in
-    whatever order they come.
+    RefineNet learns from all, but must meet the honest mistakes of GuideNet, on images that no
+    GuideNet has learned from (paper, 2.1 and 2.3). Each set with such a target is cut in two by
+    group, largest groups first and always into the smaller half. Sets of one group, which cannot be
+    cut, and pairs of other targets are not for GuideNets. The same pairs are always told apart in
+    the same way, in whatever order they come.
 
     Returns:
-        The GuideNets' pairs and RefineNet's; no group of a set is in both.
+        The GuideNets' pairs and the others; no group of a set is in both.
     """
     groups: dict[str, dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
     guide: list[Pair] = []

@@ -162,11 +162,12 @@ class RefinePatches(Dataset[Lesson]):
     """Endless patches with strokes for RefineNet or an ablation; a number's patch never changes.
 
     Args:
-        samples: Images that no GuideNet has learned from.
-        priors: What GuideNets guess at each.
+        samples: Images to learn from.
+        priors: What GuideNets that have not learned from it guess at each.
         card: Its channels say what the network reads.
         size: Side of a patch, model pixels.
         seed: All chance hangs on this and the patch's number.
+        mosaics: What some patches show in place of an image; None for none.
     """
 
     def __init__(

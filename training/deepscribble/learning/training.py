@@ -137,9 +137,9 @@ def train_guide(setting: Setting, target: str = "tumor") -> Card:
 def train_refine(setting: Setting) -> Card:
     """Train the RefineNet `refine` into a registry folder that holds GuideNets already.
 
-    It learns to correct their guesses on images that none of them has learned from, whatever the
-    target, and spoiled truths beside. Unless told otherwise it starts from the weights of the
-    first GuideNet, which knows the tissue.
+    It learns from all images, whatever the target, to correct spoiled truths, and the GuideNets'
+    guesses where none of them has learned; from mosaics too where there are tiles. Unless told
+    otherwise it starts from the weights of the first GuideNet, which knows the tissue.
 
     Returns:
         The card, with prior and refined IoU on all `val` images of the GuideNets' targets.
