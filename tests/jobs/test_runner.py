@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,24 @@ def run(folder: Path, client: Client, **options: Any) -> dict[str, ImageReport]:
     store = open_folder(folder)
     job = Job(**{"mpp": 0.5, **options})
     return {report.name: report for report in annotate(store, store.images(), client, job)}
+
+
+@contextmanager
+def outlining(
+    engine: Any, work: Callable[[], dict[str, ImageReport]]
+) -> Iterator[dict[str, ImageReport]]:
+    """Reports of a run, there after the block; in it, the first image is with the server."""
+    engine.gate.clear()
+    reports: dict[str, ImageReport] = {}
+    thread = threading.Thread(target=lambda: reports.update(work()))
+    thread.start()
+    while not engine.calls:
+        thread.join(0.01)
+    try:
+        yield reports
+    finally:
+        engine.gate.set()
+        thread.join()
 
 
 def numbers(report: ImageReport) -> tuple[int, ...]:
@@ -281,16 +299,9 @@ def test_a_file_that_changes_meanwhile_is_a_conflict(
 ) -> None:
     path = add("a.png", stroke(100, 100))
     add("b.png", stroke(100, 100))
-    engine.gate.clear()
-    reports: dict[str, ImageReport] = {}
-    thread = threading.Thread(target=lambda: reports.update(run(tmp_path, client)))
-    thread.start()
-    while not engine.calls:
-        thread.join(0.01)
     drawn = json.dumps({"features": [stroke(100, 100), stroke(200, 200)]})
-    path.write_text(drawn)
-    engine.gate.set()
-    thread.join()
+    with outlining(engine, lambda: run(tmp_path, client)) as reports:
+        path.write_text(drawn)
     assert reports["a.png"].state is State.CONFLICT
     assert "run again" in reports["a.png"].problems[0]
     assert path.read_text() == drawn
@@ -306,20 +317,12 @@ def test_an_image_that_is_replaced_or_vanishes_meanwhile_stops_no_other(
     store = open_folder(tmp_path)
     images = store.images()
     (tmp_path / "then.png").unlink()
-    engine.gate.clear()
-    reports: dict[str, ImageReport] = {}
 
-    def work() -> None:
-        for report in annotate(store, images, client, Job(mpp=0.5)):
-            reports[report.name] = report
+    def work() -> dict[str, ImageReport]:
+        return {each.name: each for each in annotate(store, images, client, Job(mpp=0.5))}
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    while not engine.calls:
-        thread.join(0.01)
-    Image.new("RGB", (500, 300)).save(tmp_path / "replaced.png")
-    engine.gate.set()
-    thread.join()
+    with outlining(engine, work) as reports:
+        Image.new("RGB", (500, 300)).save(tmp_path / "replaced.png")
     assert reports["then.png"].state is State.FAILED
     assert "then.png: the image cannot be read (No such file" in reports["then.png"].problems[0]
     assert reports["z.png"].state is State.WRITTEN
@@ -334,15 +337,8 @@ def test_an_image_that_vanishes_during_its_outline_ends_only_itself(
 ) -> None:
     add("a.png", stroke(100, 100))
     add("b.png", stroke(100, 100))
-    engine.gate.clear()
-    reports: dict[str, ImageReport] = {}
-    thread = threading.Thread(target=lambda: reports.update(run(tmp_path, client)))
-    thread.start()
-    while not engine.calls:
-        thread.join(0.01)
-    (tmp_path / "a.png").unlink()
-    engine.gate.set()
-    thread.join()
+    with outlining(engine, lambda: run(tmp_path, client)) as reports:
+        (tmp_path / "a.png").unlink()
     # All of its pixels were read.
     assert [report.state for report in reports.values()] == [State.WRITTEN] * 2
 

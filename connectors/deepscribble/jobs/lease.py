@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from deepscribble.errors import DeepScribbleError, OutputRefused, StoreConflict
+from deepscribble.jobs.beat import beating
 
 NAMESPACE = "deepscribble.v1/lease"
 """The namespace of the note."""
@@ -220,23 +221,18 @@ class Lease:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Renew it while the block runs, then release it."""
-        is_done = threading.Event()
 
-        def keep() -> None:
-            while not is_done.wait(self._leases.seconds / RENEWALS):
-                try:
-                    self.renew()
-                except DeepScribbleError as error:
-                    # Before anything is written it is asked again.
-                    LOG.warning("a lease was not renewed: %s", error)
+        def renew() -> None:
+            try:
+                self.renew()
+            except DeepScribbleError as error:
+                # Before anything is written it is asked again.
+                LOG.warning("a lease was not renewed: %s", error)
 
-        thread = threading.Thread(target=keep, name="deepscribble-lease", daemon=True)
-        thread.start()
         try:
-            yield
+            with beating(renew, self._leases.seconds / RENEWALS, "deepscribble-lease"):
+                yield
         finally:
-            is_done.set()
-            thread.join()
             self.release()
 
 

@@ -6,9 +6,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from deepscribble.jobs.beat import beating
 from deepscribble.jobs.health import Health
 from deepscribble.jobs.report import State
 
@@ -84,22 +85,9 @@ class Status:
             with self._lock:
                 del self._in_work[image]
 
-    @contextmanager
-    def beating(self) -> Iterator[None]:
+    def beating(self) -> AbstractContextManager[None]:
         """Show that the job lives while the block runs, also while a server keeps it waiting."""
-        is_done = threading.Event()
-
-        def beat() -> None:
-            while not is_done.wait(BEAT_SECONDS):
-                self.write()
-
-        thread = threading.Thread(target=beat, name="deepscribble-health", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_done.set()
-            thread.join()
+        return beating(self.write, BEAT_SECONDS, "deepscribble-health")
 
     def write(self) -> None:
         """Write the file."""

@@ -32,7 +32,7 @@ from deepscribble.jobs.lock import one_writer
 from deepscribble.jobs.metrics import Metrics
 from deepscribble.jobs.report import GOOD, ImageReport, State
 from deepscribble.jobs.rests import Rests
-from deepscribble.jobs.status import BEAT_SECONDS, STOPPED, STOPPING, Status
+from deepscribble.jobs.status import STOPPED, STOPPING, Status
 from deepscribble.stores import StoreImage
 
 MOST_PAUSE_SECONDS = 300.0
@@ -200,7 +200,7 @@ class Sync:
             while running or (left and error is None and not self._stop.is_set()):
                 while left and len(running) < self._pace.workers and error is None:
                     running.add(pool.submit(self._image, left.pop(), answering, is_last))
-                ended, running = wait(running, BEAT_SECONDS, FIRST_COMPLETED)
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     try:
                         report = future.result()
