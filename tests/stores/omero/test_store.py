@@ -570,20 +570,30 @@ def test_a_result_of_whose_ring_somebody_says_something_stays(omero_server, slid
     assert rois(omero_server, image) == {outline}
 
 
+@pytest.fixture
+def before_saving(monkeypatch):
+    """Has something happen right before a store saves."""
+
+    def arrange(store, happen):
+        save = store.session.save
+
+        def saved(objects, group):
+            happen()
+            return save(objects, group)
+
+        monkeypatch.setattr(store.session, "save", saved)
+
+    return arrange
+
+
 def test_a_comment_on_a_result_that_is_being_replaced_is_a_conflict(
-    omero_server, slide, opened, square, monkeypatch
+    omero_server, slide, opened, square, before_saving
 ):
     image = omero_server.image(slide)
     store = opened(image)
     write(store, listed_by(store), [square(10)])
     (old,) = rois(omero_server, image)
-    save = store.session.save
-
-    def commented(objects, group):
-        comment(omero_server, old, "ds-annotate")
-        return save(objects, group)
-
-    monkeypatch.setattr(store.session, "save", commented)
+    before_saving(store, lambda: comment(omero_server, old, "ds-annotate"))
     with pytest.raises(StoreConflict, match="edited or annotated a result"):
         write(store, listed_by(store), [square(12, strokes="s,t")])
     assert rois(omero_server, image) == {old}
@@ -591,19 +601,13 @@ def test_a_comment_on_a_result_that_is_being_replaced_is_a_conflict(
 
 
 def test_an_edit_of_a_result_that_is_being_replaced_is_a_conflict(
-    omero_server, slide, opened, square, monkeypatch
+    omero_server, slide, opened, square, before_saving
 ):
     image = omero_server.image(slide)
     store = opened(image)
     write(store, listed_by(store), [square(10)])
     (old,) = rois(omero_server, image)
-    save = store.session.save
-
-    def edited(objects, group):
-        redraw(omero_server, old, "10,10 130,10 130,110 10,110")
-        return save(objects, group)
-
-    monkeypatch.setattr(store.session, "save", edited)
+    before_saving(store, lambda: redraw(omero_server, old, "10,10 130,10 130,110 10,110"))
     with pytest.raises(StoreConflict, match="somebody edited"):
         write(store, listed_by(store), [square(12, strokes="s,t")])
     assert rois(omero_server, image) == {old}

@@ -309,7 +309,7 @@ def fit(
     if device == "cpu":
         logger.warning("no GPU is used: this machine's CPU does the fitting")
     lightning.seed_everything(plan.seed, verbose=False)
-    rounds = Rounds(card, plan.workers if card.influence_radius > 0 else 0)
+    rounds = Rounds(card, plan.workers)
     fitting = Fitting(network, card, plan, rounds)
     callbacks: list[Callback] = [
         ModelCheckpoint(folder, filename="last", enable_version_counter=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from deepscribble.learning.augment import DENSITY, cut, place
 from deepscribble.learning.manifest import mpp_of, read_table
-from deepscribble.learning.prior import noise
+from deepscribble.learning.prior import above, noise
 from deepscribble.learning.sample import read_image, resized
 
 RGB = NDArray[np.uint8]
@@ -84,8 +84,7 @@ class Mosaics:
         tissues = self._sources[int(rng.integers(len(self._sources)))]
         chosen = rng.choice(len(tissues), size=2, replace=False)
         outside, inside = (self._patch(tissues[int(index)], size, rng) for index in chosen)
-        field = noise((size, size), float(np.exp(rng.uniform(np.log(6), np.log(70)))), rng)
-        truth = field > np.quantile(field[::4, ::4], rng.uniform(0.2, 0.8))
+        truth = above(noise((size, size), _width(6, 70, rng), rng), rng.uniform(0.2, 0.8))
         share = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), rng.uniform(0.3, 1.5))
         rgb = outside + share[:, :, None] * (inside.astype(np.float32) - outside)
         return np.asarray(np.rint(rgb), dtype=np.uint8), truth
@@ -104,6 +103,10 @@ def alike(rgb: RGB, rng: np.random.Generator) -> Mask:
         rng: Chooses the colour, the focus and how much is inside: 20 to 80 %.
     """
     density = cv2.transform(DENSITY[rgb], rng.normal(size=(1, 3)).astype(np.float32))
-    seen = cv2.GaussianBlur(density, (0, 0), float(np.exp(rng.uniform(np.log(3), np.log(10)))))
-    mask: Mask = seen > np.quantile(seen[::4, ::4], rng.uniform(0.2, 0.8))
-    return mask
+    seen = np.asarray(cv2.GaussianBlur(density, (0, 0), _width(3, 10, rng)), dtype=np.float32)
+    return above(seen, rng.uniform(0.2, 0.8))
+
+
+def _width(least: float, most: float, rng: np.random.Generator) -> float:
+    """A width in pixels, small ones as likely as large ones."""
+    return float(np.exp(rng.uniform(np.log(least), np.log(most))))

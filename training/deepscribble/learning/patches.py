@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 
 from deepscribble.geometry import Grid, Region, Stroke
 from deepscribble.learning.augment import Place, cut, place, recolour, worsen
-from deepscribble.learning.mosaic import Mosaics, alike
+from deepscribble.learning.mosaic import Mosaics, Tile, alike
 from deepscribble.learning.prior import spoiled
 from deepscribble.learning.sample import Sample
 from deepscribble.learning.scribble import VARIED, scribbles
@@ -167,7 +167,7 @@ class RefinePatches(Dataset[Lesson]):
         card: Its channels say what the network reads.
         size: Side of a patch, model pixels.
         seed: All chance hangs on this and the patch's number.
-        mosaics: What some patches show in place of an image; None for none.
+        tiles: What mosaics are made of, which some patches show in place of an image.
     """
 
     def __init__(
@@ -177,11 +177,11 @@ class RefinePatches(Dataset[Lesson]):
         card: Card,
         size: int,
         seed: int,
-        mosaics: Mosaics | None = None,
+        tiles: Sequence[Tile] = (),
     ) -> None:
         self._samples = samples
         self._priors = priors
-        self._mosaics = mosaics
+        self._mosaics = Mosaics(tiles)
         self._deck = Deck(samples)
         self._card = card
         self._size = size

@@ -103,7 +103,12 @@ def _bent(guess: Field, rng: np.random.Generator) -> Field:
 def _blobs(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.bool_]:
     """A few round-edged patches that cover 2 to 20 % of the area."""
     field = noise(shape, rng.uniform(8.0, 40.0), rng)
-    return field > np.quantile(field[::4, ::4], 1.0 - rng.uniform(0.02, 0.2))
+    return above(field, 1.0 - rng.uniform(0.02, 0.2))
+
+
+def above(field: Field, quantile: float) -> NDArray[np.bool_]:
+    """Where a smooth field is above a quantile of itself."""
+    return field > np.quantile(field[::4, ::4], quantile)
 
 
 def _float(values: NDArray[Any]) -> Field:

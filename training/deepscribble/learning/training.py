@@ -15,7 +15,7 @@ from deepscribble.learning.encoder import load_encoder, read_weights, recalibrat
 from deepscribble.learning.evaluate import first_guess, guide_metrics, refine_metrics
 from deepscribble.learning.fitting import Plan, fit
 from deepscribble.learning.manifest import Pair, halves, is_of, read_manifest
-from deepscribble.learning.mosaic import Mosaics, Tile, read_tiles
+from deepscribble.learning.mosaic import Tile, read_tiles
 from deepscribble.learning.patches import GuidePatches, Priors, RefinePatches
 from deepscribble.learning.sample import Sample, check_masks, load_samples
 from deepscribble.models import (
@@ -212,15 +212,14 @@ def _train_on_strokes(setting: Setting, card: Card, guides: Path) -> Card:
         raise _too_few_groups()
     tiles = read_tiles(setting.data, MPP)
     card = card.model_copy(update={"training": _sets((*known, *unknown), tiles)})
-    # What a GuideNet makes of images that it has learned from is no honest first guess.
     learned = [(sample, _priors(models, sample)) for sample in _learned(unknown)]
-    learned += [(sample, _priors(models, sample)._replace(own=())) for sample in _learned(known)]
+    learned += [(sample, _priors(models, sample, is_known=True)) for sample in _learned(known)]
     judged = load_samples([pair for pair in pairs if pair.split == "val"], MPP)
     guessed = [(s, priors) for s in judged if (priors := _priors(models, s)).own]
     network = _fitted(
         setting,
         card,
-        _patches(setting, card, learned, Mosaics(tiles)),
+        _patches(setting, card, learned, tiles),
         _patches(setting, card, guessed) if guessed else None,
         registry.weights(first) if setting.encoder_weights is None else None,
     )
@@ -241,15 +240,17 @@ def _learned(pairs: Sequence[Pair]) -> tuple[Sample, ...]:
     return samples
 
 
-def _priors(guides: Sequence[Model], sample: Sample) -> Priors:
-    """What each GuideNet makes of a sample."""
-    guesses = [
-        (is_of(sample.pair.target, guide.card.target), first_guess(guide, sample.rgb))
-        for guide in guides
-    ]
+def _priors(guides: Sequence[Model], sample: Sample, *, is_known: bool = False) -> Priors:
+    """What each GuideNet makes of a sample.
+
+    What those for its target make of one that is known, since they have learned from it, is no
+    honest first guess and is left out.
+    """
+    own = [guide for guide in guides if is_of(sample.pair.target, guide.card.target)]
+    foreign = [guide for guide in guides if guide not in own]
     return Priors(
-        tuple(guess for own, guess in guesses if own),
-        tuple(guess for own, guess in guesses if not own),
+        () if is_known else tuple(first_guess(guide, sample.rgb) for guide in own),
+        tuple(first_guess(guide, sample.rgb) for guide in foreign),
     )
 
 
@@ -257,12 +258,12 @@ def _patches(
     setting: Setting,
     card: Card,
     guessed: Sequence[tuple[Sample, Priors]],
-    mosaics: Mosaics | None = None,
+    tiles: Sequence[Tile] = (),
 ) -> RefinePatches:
-    """Patches of samples and their priors."""
+    """Patches of samples and their priors, and mosaics of tiles."""
     samples, priors = zip(*guessed, strict=True)
     size = setting.patch or card.patch_size
-    return RefinePatches(samples, priors, card, size, setting.plan.seed, mosaics)
+    return RefinePatches(samples, priors, card, size, setting.plan.seed, tiles)
 
 
 def _fitted(
