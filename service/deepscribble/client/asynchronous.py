@@ -23,6 +23,10 @@ __all__ = ["AsyncClient", "AsyncRegionHandle"]
 Result = TypeVar("Result")
 
 
+_UPLOADS = 5
+"""How often pixels are sent until the server's reason for refusing them comes through."""
+
+
 class AsyncClient:
     """`Client` for one event loop: the same arguments, answers and errors, awaited."""
 
@@ -58,7 +62,16 @@ class AsyncClient:
     async def open(self, region: Region, pixels: NDArray[np.uint8] | bytes) -> AsyncRegionHandle:
         """As `Client.open`."""
         about = talk.RegionTalk(region, pixels)
-        await self._hold(about.upload())
+        for _ in range(_UPLOADS):
+            try:
+                await self._hold(about.upload())
+                break
+            except DeepScribbleError as error:
+                if not _is_unexplained(error):
+                    raise
+                unexplained = error
+        else:
+            raise unexplained
         return AsyncRegionHandle(self, about)
 
     async def _hold(self, conversation: talk.Talk[Result]) -> Result:
@@ -80,6 +93,16 @@ class AsyncClient:
             return await getattr(self._stub, call.method)(call.request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise explain(error, self._address, call.method, self._timeout) from error
+
+
+def _is_unexplained(error: DeepScribbleError) -> bool:
+    """Whether gRPC lost why the server ended an upload, as where it fails to send just then."""
+    cause = error.__cause__
+    return (
+        isinstance(cause, grpc.aio.AioRpcError)
+        and cause.code() is grpc.StatusCode.INTERNAL
+        and "execute_batch" in (cause.debug_error_string() or "")
+    )
 
 
 class AsyncRegionHandle(talk.KnownRegion):
