@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("proto", "service", "connectors", "training")
 
 FLOORS = (
-    ("errors", "v1"),
+    ("errors", "settings", "v1"),
     ("geometry",),
     ("raster", "contour"),
     ("models", "client", "slides"),

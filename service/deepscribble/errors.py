@@ -6,6 +6,8 @@ DeepScribbleError
 │   └── LoginRefused    the server does not let this user in
 ├── LimitExceeded       larger than a stated limit
 ├── Overloaded          too many requests at once; try again
+│   └── Stopping        the server is about to end; try again
+├── TimedOut            something did not come, or was not done, in time
 ├── NotFound            the thing named is not there
 │   ├── RegionForgotten the server no longer has these pixels; send them again
 │   ├── OutlineForgotten  the server no longer has this outline; send all strokes
@@ -48,6 +50,14 @@ class LimitExceeded(DeepScribbleError):
 
 class Overloaded(DeepScribbleError):
     """Too many requests are waiting; the same request may succeed later."""
+
+
+class Stopping(Overloaded):
+    """The server was asked to stop; the same request may succeed on another, or later."""
+
+
+class TimedOut(DeepScribbleError):
+    """A request or a part of it took longer than it may; the message names the setting."""
 
 
 class NotFound(DeepScribbleError):

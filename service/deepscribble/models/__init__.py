@@ -20,6 +20,7 @@ from deepscribble.models.network import (
     stroke_channels,
 )
 from deepscribble.models.registry import SHIPPED, Registry, save_model
+from deepscribble.models.runner import Network, Priority, Ticket
 
 __all__ = [
     "ABLATIONS",
@@ -30,7 +31,10 @@ __all__ = [
     "Card",
     "Kind",
     "Model",
+    "Network",
+    "Priority",
     "Registry",
+    "Ticket",
     "TrainingSet",
     "TwoScales",
     "admit_torchvision",

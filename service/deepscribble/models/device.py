@@ -32,6 +32,19 @@ def describe(device: torch.device) -> str:
     return device.type
 
 
+def device_kind(device: torch.device) -> str:
+    """What decides the last bits of a network's answers on a device, in words.
+
+    Servers of the same kind, version and models answer the same bits.
+    """
+    if device.type == "cpu":
+        threads, features = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
+        amx = "amx" if torch.cpu._is_amx_tile_supported() else ""
+        bfloat16 = "bf16" if has_bfloat16(device) else ""
+        return f"cpu {features} {amx} {bfloat16} {threads} threads torch {torch.__version__}"
+    return f"{describe(device)} torch {torch.__version__}"
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the hardware computes bfloat16 itself; emulation would only be slower."""
     if device.type == "cuda":

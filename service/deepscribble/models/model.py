@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import threading
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ BFLOAT16_BOUND = 0.05
 
 
 class Model:
-    """A loaded model. Thread-safe: one batch runs at a time.
+    """A loaded model.
 
     Attributes:
         card: What the model is.
@@ -32,7 +33,6 @@ class Model:
     def __init__(self, card: Card, network: torch.nn.Module, device: torch.device) -> None:
         self.card = card
         self._device = device
-        self._lock = threading.Lock()
         self._network = _folded(network.eval()).to(device)
         for parameter in self._network.parameters():
             if parameter.dim() == 4:
@@ -53,8 +53,17 @@ class Model:
         Returns:
             (N, H, W) float32 in [0, 1]; the same input gives the same output on the same device.
         """
-        with self._lock:
-            return self._run(batch, self.precision == "bfloat16")
+        return self._run(batch, self.precision == "bfloat16")
+
+    def between_layers(self, call: Callable[[], None]) -> None:
+        """Call `call` before each convolution, in the thread that runs the network."""
+
+        def pause(module: torch.nn.Module, inputs: Any) -> None:
+            call()
+
+        for module in self._network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.register_forward_pre_hook(pause)
 
     def _run(self, batch: NDArray[np.float32], bfloat16: bool) -> NDArray[np.float32]:
         with (
