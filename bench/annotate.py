@@ -21,12 +21,13 @@ from PIL import Image
 from rich.console import Console
 
 from deepscribble.client import Client
-from deepscribble.engine import Engine, Limits
+from deepscribble.engine import Engine, complete
 from deepscribble.geometry import Region
 from deepscribble.jobs import Job, Journal, State, annotate
 from deepscribble.jobs.job import Needs
 from deepscribble.jobs.reader import Ready, read_steps
 from deepscribble.server import background_server
+from deepscribble.settings import Settings
 from deepscribble.stores import open_folder
 
 OUT = Path(__file__).parent / "out"
@@ -91,12 +92,13 @@ def time_annotate(folder: Path) -> tuple[float, list[Ready]]:
 
 def time_engine(regions: list[Ready]) -> float:
     """Seconds of the engine's own calls."""
-    engine = Engine.open(None, "cpu", Limits())
-    engine.refine(*WARM, ())
+    engine = Engine.open(None, "cpu", Settings())
+    complete(engine.refine(*WARM, ()), engine.network)
     start = time.perf_counter()
     for ready in regions:
         assert ready.pixels is not None
-        engine.refine(ready.part.region, ready.pixels, ready.part.strokes)
+        work = engine.refine(ready.part.region, ready.pixels, ready.part.strokes)
+        complete(work, engine.network)
     return time.perf_counter() - start
 
 

@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deepscribble.client import Client
-from deepscribble.contour import Pieces
+from deepscribble.contour import Contour, polygons_of, read_array
 from deepscribble.geometry import Grid, Kind, Label, Region, Stroke
 from deepscribble.models import SHIPPED, Registry, choose_device
-from deepscribble.raster import DistanceFields, distance_fields, draw
+from deepscribble.raster import DistanceFields, Lattice, Window, distance_fields, draw
 from deepscribble.server import background_server
 
 SIZES = (384, 1024, 4096)
@@ -118,24 +118,31 @@ def measure_pieces(size: int) -> dict[str, Any]:
     mask = draw(stroke(1, size), grid)
     assert mask is not None
     radius = Registry(SHIPPED).card("", "refine").influence_radius
-    fields = DistanceFields(grid.shape, radius)
-    window = fields.add(mask, Label.FOREGROUND)
+    fields = DistanceFields(Lattice(grid.shape), radius)
+    areas = fields.areas(mask)
+    near = {area: fields.near(mask, area) for area in areas}
+    fields.add(mask, Label.FOREGROUND, near)
     gray = tissue(size)[:, :, 2].astype(np.float32) / 255
     probability = np.clip(np.float32(0.5) + 2 * (np.median(gray) - gray), 0, 1).astype(np.float32)
-    pieces = Pieces.of(probability, 0.5, grid)
+    contour = Contour(grid, 0.5)
+
+    def read(window: Window) -> NDArray[np.float32]:
+        return read_array(probability, window)
+
+    contour.update([Window(0, 0, *grid.shape)], read)
+    vertices = sum(len(ring) for polygon in contour.polygons for ring in polygon.rings)
+    labels = fields.labels.read(Window(0, 0, *grid.shape))
 
     def update() -> None:
-        fields.clear([window])
-        fields.add(mask, Label.FOREGROUND)
+        near = {area: fields.near(mask, area) for area in areas}
+        fields.restore(fields.add(mask, Label.FOREGROUND, near))
 
     return {
-        "fields_whole_ms": summary(milliseconds(lambda: distance_fields(fields.labels, radius), 5)),
+        "fields_whole_ms": summary(milliseconds(lambda: distance_fields(labels, radius), 5)),
         "fields_update_ms": summary(milliseconds(update, 20)),
-        "outline_vertices": len(pieces.crossings.keys),
-        "outline_whole_ms": summary(milliseconds(lambda: Pieces.of(probability, 0.5, grid), 3)),
-        "outline_update_ms": summary(
-            milliseconds(lambda: pieces.replaced(probability, [window]), 5)
-        ),
+        "outline_vertices": vertices,
+        "outline_whole_ms": summary(milliseconds(lambda: polygons_of(probability, 0.5, grid), 3)),
+        "outline_update_ms": summary(milliseconds(lambda: contour.update(areas, read), 5)),
     }
 
 

@@ -47,7 +47,7 @@ def engine(standin: ModuleType) -> Any:
 @pytest.fixture
 def server(engine: Any) -> Iterator[str]:
     """The address of a gRPC server on loopback that asks `engine`."""
-    with background(lambda: engine, engine.limits.message_bytes) as address:
+    with background(lambda: engine, engine.settings.message_bytes) as address:
         yield address
         engine.gate.set()
 

@@ -11,24 +11,35 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.errors import RegionForgotten, UnknownModel
 from deepscribble.geometry import ModelRef, Outline, Polygon, Region, Stroke, Warning
+from deepscribble.settings import Settings
+
+if TYPE_CHECKING:
+    from deepscribble.engine import Work
 
 
-@dataclass(frozen=True)
-class StandInLimits:
-    image_pixels: int = 4_000_000
-    model_pixels: int = 4_000_000
-    upload_bytes: int = 16_000_000
-    message_bytes: int = 4 * 1024 * 1024
-    strokes: int = 1000
-    points: int = 100_000
-    pending_requests: int = 4
-    cache_bytes: int = 1_000_000
+LIMITS = {
+    "image_pixels": 4_000_000,
+    "model_pixels": 4_000_000,
+    "upload_bytes": 16_000_000,
+    "message_bytes": 4 * 1024 * 1024,
+    "strokes": 1000,
+    "points": 100_000,
+    "pending_requests": 4,
+    "cache_bytes": 1_000_000,
+    "host_threads": 1,
+}
+
+
+def settings(**changes: int) -> Settings:
+    """Small limits."""
+    return Settings(**{**LIMITS, **changes})
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,10 @@ class StandInEngine:
     device = "cpu"
     precision = "float32"
 
-    def __init__(self, limits: StandInLimits | None = None) -> None:
-        self.limits = limits or StandInLimits()
+    network = None
+
+    def __init__(self, **limits: int) -> None:
+        self.settings = settings(**limits)
         self.pixels: dict[str, NDArray[np.uint8]] = {}
         self.strokes: Sequence[Stroke] = ()
         self.calls: list[str] = []
@@ -64,6 +77,9 @@ class StandInEngine:
         self.gate = threading.Event()
         self.gate.set()
         self.failure: Exception | None = None
+
+    def close(self) -> None:
+        pass
 
     def cards(self) -> tuple[StandInCard, ...]:
         return (
@@ -88,7 +104,7 @@ class StandInEngine:
         *,
         guide_model: str = "",
         return_probability: bool = False,
-    ) -> Outline:
+    ) -> Work[Outline]:
         return self.refine(
             region, pixels, (), guide_model=guide_model, return_probability=return_probability
         )
@@ -105,7 +121,8 @@ class StandInEngine:
         return_probability: bool = False,
         known_outline: str = "",
         known_strokes: int = 0,
-    ) -> Outline:
+    ) -> Work[Outline]:
+        yield from ()
         self.calls.append(guide_model)
         self.strokes = strokes
         self.gate.wait()
@@ -137,7 +154,7 @@ def main() -> None:
     engine = StandInEngine()
     if "--slow" in sys.argv:
         engine.gate.clear()
-    with background(lambda: engine, engine.limits.message_bytes, sys.argv[1]) as target:
+    with background(lambda: engine, engine.settings.message_bytes, sys.argv[1]) as target:
         sys.stdout.write(f"{target}\n")
         sys.stdout.flush()
         threading.Event().wait()

@@ -24,6 +24,12 @@ class Settings(BaseSettings):
         points: Points over all strokes, or over all polygons of a prior, in one request.
         pending_requests: Requests waiting or running at a time.
         cache_bytes: Bytes that the engine keeps of regions: pixels, priors, drawings, tiles.
+        host_threads: Threads that prepare and finish requests beside the networks.
+        stroke_tiles: RefineNet's tiles along one stroke.
+        undo_steps: Newest strokes of a drawing that are undone without computing anything anew.
+        known_outlines: Outlines of a drawing that a client may build on by their id.
+        drawings: Drawings on one region with one prior that are kept, such as those of several
+            people.
     """
 
     model_config = SettingsConfigDict(env_prefix="DEEPSCRIBBLE_", frozen=True, extra="forbid")
@@ -36,3 +42,8 @@ class Settings(BaseSettings):
     points: int = Field(default=1_000_000, ge=1)
     pending_requests: int = Field(default=32, ge=1)
     cache_bytes: int = Field(default=2048 * MEBI, ge=1)
+    stroke_tiles: int = Field(default=256, ge=1)
+    undo_steps: int = Field(default=24, ge=1)
+    known_outlines: int = Field(default=4, ge=1)
+    drawings: int = Field(default=8, ge=1)
+    host_threads: int = Field(default=4, ge=1)

@@ -16,7 +16,7 @@ from deepscribble.benchmark.cases import (
     read_samples,
 )
 from deepscribble.benchmark.method import Case
-from deepscribble.engine import Engine
+from deepscribble.engine import Engine, complete
 from deepscribble.errors import InvalidInput, UnknownModel
 
 Doubted = Callable[[str, str, float], Case]
@@ -86,7 +86,8 @@ def test_masks_of_one_answer_are_left_out(images: Path) -> None:
 def test_the_first_guess_is_the_products_own(engine: Engine, images: Path) -> None:
     (name, sample), *_ = read_samples(read_pairs(images), 1.0).items()
     case = build_case(name, sample, engine)
-    outline = engine.segment(case.grid.region, case.rgb, return_probability=True)
+    work = engine.segment(case.grid.region, case.rgb, return_probability=True)
+    outline = complete(work, engine.network)
     assert outline.probability is not None
     assert np.array_equal(case.prior, outline.probability)
     assert case.grid.shape == case.truth.shape == case.prior.shape

@@ -7,7 +7,7 @@ import pytest
 from deepscribble.benchmark.classical import WATERSHED
 from deepscribble.benchmark.method import Case
 from deepscribble.benchmark.trial import ENOUGH, MOST, PICTURED, mask_of, run_trial
-from deepscribble.contour import Pieces
+from deepscribble.contour import polygons_of
 from deepscribble.geometry import Label, Polygon, Stroke
 from deepscribble.learning.evaluate import iou
 from deepscribble.learning.patches import draw_all, own_grid
@@ -34,7 +34,7 @@ class Painting:
         self.asked: list[int] = []
 
     def outline(self, mask: np.ndarray) -> tuple[Polygon, ...]:
-        return Pieces.of(mask.astype(np.float32), 0.5, self.case.grid).polygons
+        return polygons_of(mask.astype(np.float32), 0.5, self.case.grid)
 
     def correct(self, strokes: Sequence[Stroke]) -> tuple[Polygon, ...]:
         labels = np.zeros(self.case.grid.shape, dtype=np.uint8)
@@ -60,7 +60,7 @@ def test_masks_are_exact_with_holes(large: Case) -> None:
     mask = large.truth.copy()
     mask[40:60, 40:60] = False
     mask[48:52, 48:52] = True
-    outline = Pieces.of(mask.astype(np.float32), 0.5, large.grid).polygons
+    outline = polygons_of(mask.astype(np.float32), 0.5, large.grid)
     assert np.array_equal(mask_of(outline, large.grid), mask)
     assert not mask_of((), large.grid).any()
 

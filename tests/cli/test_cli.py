@@ -319,7 +319,7 @@ def test_serve_says_where_it_listens_and_ends_when_told(
 def test_ctrl_c_exits_with_130_and_no_traceback(standin: ModuleType, folder: Path) -> None:
     engine = standin.StandInEngine()
     engine.gate.clear()
-    with background(lambda: engine, engine.limits.message_bytes) as address:
+    with background(lambda: engine, engine.settings.message_bytes) as address:
         program = "from deepscribble.cli.main import main; main()"
         client = subprocess.Popen(
             [sys.executable, "-c", program, "segment", "tissue.png", "--mpp", "0.5",

@@ -94,7 +94,7 @@ def test_a_dead_port_is_a_sentence(tmp_path):
 @pytest.fixture
 def server(standin):
     engine = standin.StandInEngine()
-    with background(lambda: engine, engine.limits.message_bytes) as address:
+    with background(lambda: engine, engine.settings.message_bytes) as address:
         yield address
 
 

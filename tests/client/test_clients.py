@@ -81,7 +81,7 @@ def test_an_image_over_the_message_limit_goes_through(
     connect: Connect, server: str, engine: Any
 ) -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (1500, 1501, 3), dtype=np.uint8)
-    assert rgb.nbytes > engine.limits.message_bytes
+    assert rgb.nbytes > engine.settings.message_bytes
     handle = connect(server).open(Region(0, 0, 1501, 1500, 0.5), rgb)
     np.testing.assert_array_equal(engine.pixels[handle.region_id], rgb)
 
@@ -90,7 +90,7 @@ def test_an_answer_over_the_message_limit_comes_back(
     connect: Connect, server: str, engine: Any
 ) -> None:
     side = 1100
-    assert 4 * side**2 > engine.limits.message_bytes
+    assert 4 * side**2 > engine.settings.message_bytes
     rgb = np.zeros((side, side, 3), np.uint8)
     outline = connect(server).open(Region(0, 0, side, side, 1), rgb).segment("", True)
     assert outline.probability.shape == (side, side)
@@ -176,7 +176,7 @@ def test_models_and_server_are_told(connect: Connect, server: str, engine: Any) 
     assert models["refine"].card["training"] == {"licence": "CC0"}
     info = client.server_info()
     assert (info.device, info.precision) == ("cpu", "float32")
-    assert info.limits["image_pixels"] == engine.limits.image_pixels
+    assert info.limits["image_pixels"] == engine.settings.image_pixels
 
 
 def test_no_server_is_told_with_the_address_and_the_command(connect: Connect) -> None:
@@ -232,12 +232,12 @@ def test_a_server_killed_is_told_as_gone(moment: str, connect: Connect) -> None:
 
 def test_a_server_that_was_restarted_gets_the_pixels_again(connect: Connect, standin: Any) -> None:
     before, after = standin.StandInEngine(), standin.StandInEngine()
-    with background(lambda: before, before.limits.message_bytes) as address:
+    with background(lambda: before, before.settings.message_bytes) as address:
         handle = connect(address).open(REGION, RGB)
         handle.refine([stroke()])
     with pytest.raises(errors.ServerUnavailable):
         handle.refine([stroke()])
-    with background(lambda: after, after.limits.message_bytes, address):
+    with background(lambda: after, after.settings.message_bytes, address):
         time.sleep(1.2)  # a client looks for a lost server once a second
         assert handle.refine([stroke()]).stroke_ids == ("4f1c",)
         np.testing.assert_array_equal(after.pixels[handle.region_id], RGB)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from direct import opened
 
-from deepscribble.engine import Engine
 from deepscribble.geometry import Kind, Label, Region, Stroke
 
 REGION = Region(0, 0, 900, 400, 1.0)
@@ -16,7 +16,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (400, 900, 3), dtype=np.uint8
 
 @pytest.fixture(scope="module")
 def engine(untrained_models):
-    return Engine.open(untrained_models, "cpu")
+    return opened(untrained_models, "cpu")
 
 
 def dot(x, y, label=Label.FOREGROUND, id="dot"):
@@ -52,7 +52,7 @@ def test_the_same_weights_under_two_cards_answer_each_by_its_own(untrained_model
     card = folder / "refine-near" / "card.json"
     fields = {"name": "refine-near", "influence_radius": 32.0}
     card.write_text(json.dumps(json.loads(card.read_text()) | fields))
-    engine = Engine.open(folder, "cpu")
+    engine = opened(folder, "cpu")
     for name, radius in (("refine", 128), ("refine-near", 32)):
         probability = engine.refine(
             REGION, PIXELS, [dot(300, 200)], prior=[], refine_model=name, return_probability=True
@@ -75,9 +75,9 @@ def test_what_a_caller_does_to_an_answer_does_not_reach_the_next(engine):
 def test_the_cache_knows_what_a_drawing_grew_to(engine):
     region = replace(REGION, x=5000)
     engine.refine(region, PIXELS, [dot(5100, 200)], prior=[])
-    before = engine._cache.nbytes
-    engine.refine(region, PIXELS, [dot(5100, 200), dot(5750, 200)], prior=[])
-    assert engine._cache.nbytes - before >= 4 * 384 * 384
+    before = engine._store.nbytes
+    engine.refine(region, PIXELS, [dot(5100, 200), dot(5750, 200, id="other")], prior=[])
+    assert engine._store.nbytes - before >= 4 * 384 * 384
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -86,7 +86,7 @@ def test_a_session_of_drawing_and_undoing_is_the_drawing_made_anew(untrained_mod
     random = np.random.default_rng(seed)
     region = Region(70, 30, 641, 403, 0.7)
     pixels = random.integers(0, 256, (403, 641, 3), dtype=np.uint8)
-    engine, anew = (Engine.open(untrained_models, "cpu") for _ in range(2))
+    engine, anew = (opened(untrained_models, "cpu") for _ in range(2))
     strokes, outlines = [], {}
     for turn in range(5):
         if strokes and random.random() < 0.3:

@@ -35,7 +35,7 @@ def engine(standin: ModuleType) -> Any:
         def refine(self, region: Any, pixels: Any, strokes: Any, **options: Any) -> Any:
             if region.x == self.refuses:
                 raise LimitExceeded("no")
-            outline = super().refine(region, pixels, strokes, **options)
+            outline = yield from super().refine(region, pixels, strokes, **options)
             if not strokes:
                 return outline
             squares = []
@@ -50,7 +50,7 @@ def engine(standin: ModuleType) -> Any:
                 polygons.append(Polygon(np.array(ring), (), area, 0.75))
             return replace(outline, polygons=tuple(polygons))
 
-    return StrokeEngine(standin.StandInLimits(model_pixels=200_000))
+    return StrokeEngine(model_pixels=200_000)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_deepscribble_server_that_died_leaves_the_other_images_not_reached(
     # The other one is still being written when the server is gone.
     done = State.PLANNED if is_dry else State.WRITTEN
     with ExitStack() as mortal:
-        address = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        address = mortal.enter_context(background(lambda: engine, engine.settings.message_bytes))
         with Client(address) as client:
             reports = []
             for report in annotate_noted(store, images, client, Job(is_dry=is_dry)):

@@ -362,7 +362,7 @@ def test_a_server_that_goes_away_ends_the_run_and_the_next_goes_on(
     store = open_folder(tmp_path)
     reports = []
     with ExitStack() as mortal:
-        address = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        address = mortal.enter_context(background(lambda: engine, engine.settings.message_bytes))
         with Client(address) as client:
             for report in annotate(store, store.images(), client, Job(mpp=0.5)):
                 reports.append(report)

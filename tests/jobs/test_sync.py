@@ -287,7 +287,7 @@ def test_no_image_failed_since_the_deepscribble_server_went_away(
 
     caplog.set_level(logging.INFO)
     with ExitStack() as mortal:
-        at = mortal.enter_context(background(lambda: engine, engine.limits.message_bytes))
+        at = mortal.enter_context(background(lambda: engine, engine.settings.message_bytes))
         with Client(at) as client:
             sync = job(workers=1, server=client)
             LOG.addHandler(handler := Mortal())

@@ -26,7 +26,7 @@ def stub(channel: grpc.Channel) -> DeepScribbleStub:
 
 @pytest.fixture
 def running(engine: Any) -> Iterator[Running]:
-    with beside(lambda: engine, engine.limits.message_bytes, http="127.0.0.1:0") as running:
+    with beside(lambda: engine, engine.settings.message_bytes, http="127.0.0.1:0") as running:
         yield running
         engine.gate.set()
 

@@ -76,7 +76,7 @@ def upload(web: httpx2.Client) -> int:
 def test_a_body_over_its_limit_is_refused_and_the_client_hears_it(
     length: bool, method: str, address: str, kind: str, limit: str, web: httpx2.Client, engine: Any
 ) -> None:
-    size = getattr(engine.limits, limit) + 1
+    size = getattr(engine.settings, limit) + 1
     pieces = iter([b" " * 1_000_000] * (size // 1_000_000 + 1))
     got = web.request(
         method,
@@ -148,7 +148,7 @@ def filled(web: httpx2.Client, connect: Callable[[], socket.socket]) -> list[soc
 
 def test_one_request_too_many_is_told_to_come_again(web: httpx2.Client, engine: Any) -> None:
     engine.gate.clear()
-    count = engine.limits.pending_requests
+    count = engine.settings.pending_requests
 
     def insist() -> httpx2.Response:
         # An upload that only looks may have the last place just then.

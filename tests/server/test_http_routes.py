@@ -118,7 +118,7 @@ def test_models_server_and_health_are_told(web: httpx2.Client, engine: Any) -> N
     assert not models["guide-other"]["isDefault"]
     server = web.get("/v1/server").json()
     assert (server["device"], server["precision"]) == ("cpu", "float32")
-    assert int(server["limits"]["uploadBytes"]) == engine.limits.upload_bytes
+    assert int(server["limits"]["uploadBytes"]) == engine.settings.upload_bytes
     health = web.get("/healthz")
     assert (health.status_code, health.json()) == (200, {"status": "serving"})
 

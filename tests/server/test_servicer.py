@@ -192,7 +192,7 @@ def test_one_request_too_many_is_refused_and_places_come_back(
 ) -> None:
     engine.gate.clear()
     request = pb.SegmentRequest(region=REGION, pixels=PIXELS)
-    calls = [stub.Segment.future(request) for _ in range(engine.limits.pending_requests + 1)]
+    calls = [stub.Segment.future(request) for _ in range(engine.settings.pending_requests + 1)]
     deadline = time.monotonic() + 10
     while not any(call.done() for call in calls):
         assert time.monotonic() < deadline
@@ -265,7 +265,7 @@ def test_models_and_limits_are_told(stub: DeepScribbleStub, engine: Any) -> None
     info = stub.GetServerInfo(pb.GetServerInfoRequest())
     assert (info.device, info.precision) == ("cpu", "float32")
     assert info.version
-    assert info.limits.upload_bytes == engine.limits.upload_bytes
+    assert info.limits.upload_bytes == engine.settings.upload_bytes
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 1e300])
@@ -312,7 +312,7 @@ def test_a_truncated_image_is_named_and_one_that_unpacks_to_too_much_is_refused(
     data = png(Image.effect_noise((70, 50), 90))
     assert refused(lambda: upload(stub, data[: len(data) // 2]))[1] == "encoded"
     bomb = png(Image.new("L", (2001, 2000)))
-    assert len(bomb) < engine.limits.message_bytes
+    assert len(bomb) < engine.settings.message_bytes
     got = refused(lambda: upload(stub, bomb))
     assert got == (grpc.StatusCode.RESOURCE_EXHAUSTED, "", "LIMIT_EXCEEDED")
     sent = pb.SegmentRequest(region=REGION, pixels=pb.Pixels(encoded=bomb))

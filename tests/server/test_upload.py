@@ -36,13 +36,13 @@ def chunk(data: bytes) -> pb.UploadRegionRequest:
 
 def test_raw_and_encoded_pixels_arrive_as_they_were(standin: ModuleType) -> None:
     data = RGB.tobytes()
-    upload = Upload(standin.StandInLimits())
+    upload = Upload(standin.settings())
     for message in (raw(7, 5), chunk(data[:50]), chunk(data[50:])):
         upload.add(message)
     np.testing.assert_array_equal(upload.image().rgb, RGB)
 
     data = png(RGB)
-    upload = Upload(standin.StandInLimits())
+    upload = Upload(standin.settings())
     for message in (encoded(len(data), data[:9]), chunk(data[9:])):
         upload.add(message)
     np.testing.assert_array_equal(upload.image().rgb, RGB)
@@ -74,7 +74,7 @@ def test_a_bad_upload_is_refused_with_the_field_named(
     says: str,
     standin: ModuleType,
 ) -> None:
-    upload = Upload(standin.StandInLimits())
+    upload = Upload(standin.settings())
 
     def send() -> None:
         for message in messages:
@@ -87,14 +87,14 @@ def test_a_bad_upload_is_refused_with_the_field_named(
 
 def test_an_image_that_unpacks_to_too_many_pixels_is_refused(standin: ModuleType) -> None:
     data = png(RGB)
-    upload = Upload(standin.StandInLimits(image_pixels=34))
+    upload = Upload(standin.settings(image_pixels=34))
     upload.add(encoded(len(data), data))
     with pytest.raises(LimitExceeded):
         upload.image()
 
 
 def test_pixels_of_a_request_come_in_three_forms(standin: ModuleType) -> None:
-    limits = standin.StandInLimits()
+    limits = standin.settings()
     assert read_pixels(pb.Pixels(region_id="ab"), limits) == "ab"
     image = pb.RawImage(width=7, height=5, rgb=RGB.tobytes())
     for pixels in (pb.Pixels(raw=image), pb.Pixels(encoded=png(RGB))):
@@ -117,4 +117,4 @@ def test_bad_pixels_of_a_request_are_named(
     pixels: pb.Pixels, error: type[DeepScribbleError], says: str, standin: ModuleType
 ) -> None:
     with pytest.raises(error, match=says):
-        read_pixels(pixels, standin.StandInLimits())
+        read_pixels(pixels, standin.settings())

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from direct import Direct, opened
 
 from deepscribble.client import AsyncClient, Client
-from deepscribble.engine import Engine, Limits
 from deepscribble.errors import InvalidInput, LimitExceeded, ModelRefused, UnknownModel
 from deepscribble.geometry import Kind, Label, Outline, Region, Stroke
 from deepscribble.server import background_server
+from deepscribble.settings import Settings
 
 REGION = Region(1000, 2000, 400, 300, 0.5)
 RGB = np.random.default_rng(0).integers(60, 256, (150, 200, 3), dtype=np.uint8)
 
-LIMITS = Limits(points=5000, image_pixels=1_000_000)
+LIMITS = Settings(points=5000, image_pixels=1_000_000)
 
 
 def stroke(label: Label, y: float) -> Stroke:
@@ -36,8 +36,8 @@ def served(untrained_models: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def engine(untrained_models: Path) -> Engine:
-    return Engine.open(untrained_models, "cpu")
+def engine(untrained_models: Path) -> Direct:
+    return opened(untrained_models, "cpu")
 
 
 def assert_same(got: Outline, expected: Outline) -> None:
@@ -53,7 +53,7 @@ def assert_same(got: Outline, expected: Outline) -> None:
     np.testing.assert_array_equal(got.probability, expected.probability)
 
 
-def test_the_wire_changes_nothing_of_an_answer(served: str, engine: Engine) -> None:
+def test_the_wire_changes_nothing_of_an_answer(served: str, engine: Direct) -> None:
     with Client(served) as client:
         handle = client.open(REGION, RGB)
         first = handle.segment(return_probability=True)
@@ -67,7 +67,7 @@ def test_the_wire_changes_nothing_of_an_answer(served: str, engine: Engine) -> N
     assert set(refined.milliseconds) >= {"decode", "refine", "outline", "total"}
 
 
-def test_outlines_put_together_from_changes_are_the_whole_ones(served: str, engine: Engine) -> None:
+def test_outlines_put_together_from_changes_are_the_whole_ones(served: str, engine: Direct) -> None:
     with Client(served) as client, Client(served) as other:
         handle, beside = client.open(REGION, RGB), other.open(REGION, RGB)
         handle.segment()
@@ -81,13 +81,13 @@ def test_outlines_put_together_from_changes_are_the_whole_ones(served: str, engi
 
 
 def test_a_long_session_sends_each_stroke_once_whatever_the_server_forgets(
-    untrained_models: Path, engine: Engine
+    untrained_models: Path, engine: Direct
 ) -> None:
     strokes = [
         Stroke(f"{n}", list(Label)[n % 2], Kind.POINTS, (np.array([[1010.0 + 18 * n, 2150]]),), 3.0)
         for n in range(20)
     ]
-    tiny = Limits(points=5000, cache_bytes=RGB.nbytes + 100)
+    tiny = Settings(points=5000, cache_bytes=RGB.nbytes + 100)
     for limits in (LIMITS, tiny):
         with background_server(untrained_models, "cpu", limits) as target, Client(target) as client:
             handle = client.open(REGION, RGB)
@@ -100,18 +100,18 @@ def test_a_long_session_sends_each_stroke_once_whatever_the_server_forgets(
                 assert_same(got, direct)
 
 
-async def test_the_asynchronous_client_gets_the_same(served: str, engine: Engine) -> None:
+async def test_the_asynchronous_client_gets_the_same(served: str, engine: Direct) -> None:
     async with AsyncClient(served) as client:
         handle = await client.open(REGION, RGB)
         got = await handle.refine(STROKES, return_probability=True)
     assert_same(got, engine.refine(REGION, RGB, STROKES, return_probability=True))
 
 
-def test_models_limits_and_device_are_those_of_the_engine(served: str, engine: Engine) -> None:
+def test_models_limits_and_device_are_those_of_the_engine(served: str, engine: Direct) -> None:
     with Client(served) as client:
         info = client.server_info()
         models = client.list_models()
-    assert info.limits == asdict(LIMITS)
+    assert info.limits == {name: getattr(LIMITS, name) for name in info.limits}
     assert (info.device, info.precision) == ("cpu", engine.precision)
     assert [(model.name, model.kind) for model in models] == [
         ("guide-tumor", "guide"),
@@ -123,7 +123,7 @@ def test_models_limits_and_device_are_those_of_the_engine(served: str, engine: E
 
 
 def test_a_server_whose_cache_is_full_gets_the_pixels_again(untrained_models: Path) -> None:
-    limits = Limits(cache_bytes=RGB.nbytes)
+    limits = Settings(cache_bytes=RGB.nbytes)
     with background_server(untrained_models, "cpu", limits) as target, Client(target) as client:
         one = client.open(REGION, RGB)
         other = client.open(REGION, RGB[::-1])

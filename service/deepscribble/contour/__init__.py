@@ -1,6 +1,5 @@
 """Probability → valid polygons with holes, exact at pixel centres."""
 
-from deepscribble.contour.crossings import Crossings
-from deepscribble.contour.pieces import Pieces
+from deepscribble.contour.contour import Contour, polygons_of, read_array
 
-__all__ = ["Crossings", "Pieces"]
+__all__ = ["Contour", "polygons_of", "read_array"]

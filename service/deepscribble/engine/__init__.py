@@ -1,6 +1,7 @@
-"""Pixels and strokes → probability → polygons: tiles, caches, guarantees."""
+"""Pixels and strokes → probability → polygons: canvas, steps, store, guarantees."""
 
 from deepscribble.engine.engine import Engine
-from deepscribble.engine.limits import Limits
+from deepscribble.engine.source import Source
+from deepscribble.engine.work import Tile, Work, complete
 
-__all__ = ["Engine", "Limits"]
+__all__ = ["Engine", "Source", "Tile", "Work", "complete"]

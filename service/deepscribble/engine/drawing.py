@@ -1,281 +1,404 @@
-"""A region that somebody draws on: its strokes, their fields, and the answer they lead to."""
+"""A region that somebody draws on: its strokes, step by step, and the answer that they lead to.
+
+One stroke is one step: answer_k = answer_(k-1) + reach_k * (refined_k - answer_(k-1)), where
+`refined_k` is RefineNet on the image, the prior and the fields of strokes 1 to k, on tiles along
+stroke k; then the pixels of all strokes are set. So a further stroke costs the tiles of its own
+length, and changes nothing beyond its own reach.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
-from deepscribble.engine.guess import Guess, Scaled
-from deepscribble.engine.tiles import Blend, cover, predict
-from deepscribble.geometry import Change, Kind, Label, Polygon, Stroke, Warning
-from deepscribble.models import Model, input_channels
-from deepscribble.raster import DistanceFields, Window, draw, reach
+from deepscribble.contour import Contour
+from deepscribble.engine.prior import Cells, Prior
+from deepscribble.engine.source import Source
+from deepscribble.engine.step import Step, fingerprint
+from deepscribble.engine.store import Store
+from deepscribble.engine.tiling import blended, compose, padded, tiles_along
+from deepscribble.engine.work import Tile, Work
+from deepscribble.errors import LimitExceeded
+from deepscribble.geometry import Change, Grid, Kind, Polygon, Stroke, Warning
+from deepscribble.models import Card, input_channels
+from deepscribble.raster import (
+    Cell,
+    DistanceFields,
+    Plane,
+    StrokeMask,
+    Window,
+    assemble,
+    crosses_itself,
+    draw,
+)
+from deepscribble.settings import Settings
 
-_ANSWERS = 4
-"""Outlines that a drawing remembers, so that several clients may build on theirs."""
+Field = NDArray[np.float32]
+
+_TOGETHER = 8
+"""Strokes whose tiles are asked for at a time: when many come at once, memory stays bounded."""
+
+_NOWHERE = np.float32(np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    """An outline that was answered, and the strokes that it came of."""
+class Canvas:
+    """What all drawings on one region with one prior share.
+
+    Args:
+        source: The pixels.
+        grid: At RefineNet's scale.
+        card: RefineNet's.
+        prior: What is known before any stroke.
+        outline_id: Names the prior's outline.
+        kind: Of device, since it decides the last bits.
+        contour: The prior's outline; None where only what strokes reach is outlined.
+        store: Keeps RefineNet's answers.
+        settings: Limits.
+    """
+
+    source: Source
+    grid: Grid
+    card: Card
+    prior: Prior
+    outline_id: str
+    kind: str
+    contour: Contour | None
+    store: Store
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """An outline that was answered: its strokes and its polygons."""
 
     strokes: tuple[Stroke, ...]
     polygons: tuple[Polygon, ...]
 
 
-_NOTES = {
-    "STROKE_OUTSIDE": "lies wholly outside of the region; the answer is without it",
-    "STROKE_CLIPPED": "reaches over the region's border; only the part inside counts",
-    "STROKE_CROSSES_ITSELF": "crosses itself; it was filled by the even-odd rule, as QuPath does",
-    "STROKES_OVERLAP": "meets older strokes of the other label; there the newer one counts",
-}
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Applied:
-    """A stroke that the fields already hold.
+class _Pending:
+    """A stroke in the fields whose answer is not there yet.
 
-    `reached` is where it changed them, None where it missed the region; `notes` are the codes of
-    what a person should know of it.
+    `fields` are the two fields of each tile, and `labels` those of each area, right after it.
     """
 
-    fingerprint: bytes
-    stroke: Stroke
-    reached: Window | None
-    notes: tuple[str, ...]
-
-    def warnings(self) -> tuple[Warning, ...]:
-        """The notes as warnings."""
-        quoted = repr(self.stroke.id)
-        return tuple(
-            Warning(code, f"stroke {quoted} {_NOTES[code]}", self.stroke.id) for code in self.notes
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Area:
-    """A window that strokes reach, with what its answer depends on.
-
-    `tiles` are RefineNet's windows over it, each with the fingerprints of the strokes that reach
-    the tile. Two areas are equal only if their answers are.
-    """
-
-    window: Window
-    tiles: tuple[tuple[Window, tuple[bytes, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Refined:
-    """RefineNet's answer on one tile, (rows, columns) float32, and its digest."""
-
-    probability: NDArray[np.float32]
-    digest: bytes
-
-    @classmethod
-    def of(cls, probability: NDArray[np.float32]) -> _Refined:
-        """An answer that was just computed."""
-        own = np.ascontiguousarray(probability)
-        return cls(own, hashlib.blake2b(own.data, digest_size=16).digest())
+    step: Step
+    fields: tuple[tuple[Field, Field], ...]
+    labels: Mapping[Window, NDArray[np.uint8]]
 
 
 class Drawing:
-    """One region, one prior and one RefineNet, with all strokes drawn so far.
+    """The strokes of one region so far, and the answer after them.
 
-    Only what the newest stroke reaches is computed; the rest is kept from the rounds before. The
-    answer depends on the strokes alone, not on the way they came: a drawing made anew gives the
-    same one. Hold `lock` around its methods, and while its attributes are read.
+    The answer is a function of pixels, models and the strokes in their order; a drawing made anew
+    gives the same bits. Whoever works with a drawing has it alone (`engine.drawings`).
 
     Attributes:
-        probability: (rows, columns) float32, the answer as of `refine`.
-        pieces: Its outline as of `outline`.
-        outline_id: Names that outline, as of `refine`.
+        canvas: What it is drawn on.
+        outline_id: Names its outline.
     """
 
-    def __init__(self, model: Model, scaled: Scaled, guess: Guess) -> None:
-        self.lock = threading.Lock()
-        self._model = model
-        self._scaled = scaled
-        self._guess = guess
-        self._fields = DistanceFields(scaled.grid.shape, model.card.influence_radius)
-        self._applied: list[_Applied] = []
-        self._areas: set[_Area] = set()
+    def __init__(self, canvas: Canvas) -> None:
+        lattice = canvas.prior.lattice
+        self.canvas = canvas
+        self._fields = DistanceFields(lattice, canvas.card.influence_radius)
+        self._answer = Plane(lattice, np.float32(0))
+        self._steps: list[Step] = []
         self._changed: list[Window] = []
-        self._tiles: dict[tuple[Window, tuple[bytes, ...]], _Refined] = {}
-        self._answers: dict[str, _Answer] = {}
-        self.probability = guess.probability.copy()
-        self.pieces = guess.pieces
-        self.outline_id = guess.outline_id
+        self._contour = self._first_contour()
+        self._polygons: tuple[Polygon, ...] = self._contour.polygons
+        self._known: dict[str, Known] = {}
+        self.outline_id = canvas.outline_id
 
     @property
     def nbytes(self) -> int:
-        """Bytes held now, about: fields, answer, refined tiles, outline and earlier outlines."""
-        tiles = sum(refined.probability.nbytes for refined in self._tiles.values())
-        return self._fields.nbytes + self.probability.nbytes + tiles + 2 * self.pieces.nbytes
+        """Bytes held now, about."""
+        steps = sum(step.nbytes for step in self._steps)
+        return self._fields.nbytes + self._answer.nbytes + steps + self._contour.nbytes
+
+    @property
+    def polygons(self) -> tuple[Polygon, ...]:
+        """The outline, as of `follow`."""
+        return self._polygons
+
+    @property
+    def strokes(self) -> tuple[Stroke, ...]:
+        """All strokes, oldest first."""
+        return tuple(step.stroke for step in self._steps)
 
     @property
     def stroke_ids(self) -> tuple[str, ...]:
         """The strokes that take part, in the order they were applied."""
-        return tuple(a.stroke.id for a in self._applied if a.reached is not None)
+        return tuple(step.stroke.id for step in self._steps if step.mask is not None)
 
     @property
     def warnings(self) -> tuple[Warning, ...]:
         """What was clipped, left out or decided."""
-        return tuple(warning for a in self._applied for warning in a.warnings())
+        return tuple(warning for step in self._steps for warning in step.warnings())
+
+    def shared(self, fingerprints: Sequence[bytes]) -> int:
+        """How many of its strokes, oldest first, are the same as these."""
+        count = 0
+        for step, other in zip(self._steps, fingerprints, strict=False):
+            if step.fingerprint != other:
+                break
+            count += 1
+        return count
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def recall(self, outline_id: str) -> Known | None:
+        """An earlier outline, if it is among the last few answered."""
+        if outline_id == self.canvas.outline_id and self.canvas.contour is not None:
+            return Known((), self.canvas.contour.polygons)
+        return self._known.get(outline_id)
+
+    def change_since(self, outline_id: str) -> Change | None:
+        """What the outline changes in an earlier one, if that is still known."""
+        known = self.recall(outline_id)
+        self._known.pop(self.outline_id, None)
+        self._known[self.outline_id] = Known(self.strokes, self._polygons)
+        for oldest in list(self._known)[: -self.canvas.settings.known_outlines]:
+            del self._known[oldest]
+        if known is None:
+            return None
+        return Change.between(outline_id, known.polygons, self._polygons)
+
+    def follow(self, strokes: Sequence[Stroke]) -> Work[None]:
+        """Bring the answer up to `strokes`, oldest first.
+
+        Steps that are the same as before are kept; RefineNet runs for the others, but for those
+        whose input is one that it has answered already. Given up in the middle, the drawing
+        stands after the last whole step.
+
+        Raises:
+            LimitExceeded: a stroke covers too many pixels, or needs too many tiles.
+        """
+        prints = [fingerprint(stroke) for stroke in strokes]
+        kept = self._rewind(self.shared(prints))
+        # An id may differ where the drawn line is the same: answers name the ids they were sent.
+        self._steps[:kept] = [
+            replace(step, stroke=stroke)
+            for step, stroke in zip(self._steps, strokes[:kept], strict=True)
+        ]
+        for first in range(kept, len(strokes), _TOGETHER):
+            group = range(first, min(first + _TOGETHER, len(strokes)))
+            yield from self._advance([(prints[index], strokes[index]) for index in group])
+
+    def outline(self) -> Work[None]:
+        """Bring the outline up to the answer."""
+        whole = self.canvas.contour is not None
+        seen = [window.grown(1, self.canvas.grid.shape) for window in self._changed]
+        lattice = self.canvas.prior.lattice
+        wanted: set[Cell] = set()
+        if whole:
+            # A cell is traced whole, with the pixels beside it.
+            traced = {cell for window in seen for cell in lattice.meeting(window)}
+            around = [lattice.window(cell).grown(1, lattice.shape) for cell in traced]
+            wanted = {cell for window in around for cell in lattice.meeting(window)}
+        cells = yield from self.canvas.prior.cells(
+            sorted(cell for cell in wanted if cell not in self._answer)
+        )
+        if self._changed:
+            self._contour.update(self._changed, lambda window: self._read(window, cells))
+            self._polygons = self._contour.polygons
+            self._changed = []
+        self.outline_id = self._named()
+
+    def probability(self) -> Work[Field]:
+        """The answer over the whole grid."""
+        lattice = self.canvas.prior.lattice
+        missing = [cell for cell in lattice.all() if cell not in self._answer]
+        cells = yield from self.canvas.prior.cells(missing)
+        return self._read(Window(0, 0, *lattice.shape), cells)
+
+    def _first_contour(self) -> Contour:
+        if self.canvas.contour is not None:
+            return self.canvas.contour.copy()
+        return Contour(self.canvas.grid, self.canvas.card.threshold)
+
+    def _read(self, window: Window, cells: Cells) -> Field:
+        """The answer in a window, NaN where it is not known."""
+
+        def get(cell: Cell) -> Field | None:
+            held = self._answer.get(cell)
+            return cells.get(cell) if held is None else held
+
+        return assemble(window, self.canvas.prior.lattice, get, _NOWHERE)
 
     def _named(self) -> str:
-        """A name for the outline by all that it came of: prior, strokes, RefineNet.
-
-        RefineNet takes part by its answers, so that other pixels, or a server that computes on
-        another device, never give the same name to another outline.
-        """
-        digest = hashlib.sha256(self._guess.outline_id.encode())
-        digest.update(f"{self._model.card.name} {self._model.card.digest}".encode())
-        for applied in self._applied:
-            digest.update(applied.fingerprint + repr(applied.stroke.id).encode())
-        for tile in sorted(self._tiles, key=lambda tile: (tile[0].top, tile[0].left, tile[1])):
-            digest.update(self._tiles[tile].digest)
+        """A name for the outline by all that it follows from: prior, strokes, RefineNet."""
+        if not self._steps:
+            return self.canvas.outline_id
+        canvas = self.canvas
+        digest = hashlib.sha256(f"{canvas.outline_id} {canvas.source.id} {canvas.kind}".encode())
+        digest.update(f"{canvas.card.name} {canvas.card.digest}".encode())
+        for step in self._steps:
+            digest.update(step.fingerprint + repr(step.stroke.id).encode())
         return digest.hexdigest()
 
-    def strokes_of(self, known: str) -> tuple[Stroke, ...] | None:
-        """The strokes of an earlier outline, if that is among the last few answered."""
-        earlier = self._answers.get(known)
-        return None if earlier is None else earlier.strokes
+    def _rewind(self, count: int) -> int:
+        """Go back to the first `count` steps; returns how many are left, which may be none."""
+        leaving = self._steps[count:]
+        if any(step.undo is None for step in leaving):
+            # What they changed was let go: begin anew. RefineNet's answers may still be kept.
+            self._changed += [area for step in self._steps for area in step.areas]
+            self._steps = []
+            self._fields.clear()
+            count = 0
+        else:
+            for step in reversed(leaving):
+                self._fields.restore(step.undo or ())
+                self._changed += step.areas
+            del self._steps[count:]
+        if leaving:
+            self._drop_unreached()
+        return count
 
-    def change_since(self, known: str) -> Change | None:
-        """What the outline changes in an earlier one, if that is among the last few answered."""
-        first = {self._guess.outline_id: _Answer((), self._guess.pieces.polygons)}
-        earlier = (self._answers | first).get(known)
-        self._answers.pop(self.outline_id, None)
-        self._answers[self.outline_id] = _Answer(
-            tuple(applied.stroke for applied in self._applied), self.pieces.polygons
-        )
-        for oldest in list(self._answers)[:-_ANSWERS]:
-            del self._answers[oldest]
-        if earlier is None:
-            return None
-        return Change.between(known, earlier.polygons, self.pieces.polygons)
+    def _drop_unreached(self) -> None:
+        """Forget cells that no stroke reaches any longer: there the prior is the answer."""
+        lattice = self.canvas.prior.lattice
+        reached = {
+            cell for step in self._steps for area in step.areas for cell in lattice.meeting(area)
+        }
+        for cell in [cell for cell in self._answer if cell not in reached]:
+            self._answer.drop(cell)
+            if self.canvas.contour is None:
+                self._changed.append(lattice.window(cell))
 
-    def apply(self, strokes: Sequence[Stroke]) -> None:
-        """Bring the distance fields up to `strokes`, oldest first.
+    def _advance(self, group: Sequence[tuple[bytes, Stroke]]) -> Work[None]:
+        """Take a few further steps."""
+        pending: list[_Pending] = []
+        taken = len(self._steps)
+        try:
+            for print_, stroke in group:
+                pending.append(self._drawn(print_, stroke, [other.step for other in pending]))
+            yield from self._answered(pending)
+        except BaseException:
+            done = len(self._steps) - taken
+            for other in reversed(pending[done:]):
+                self._fields.restore(other.step.undo or ())
+            raise
 
-        Strokes that were applied already, in the same order, cost nothing; where the list departs
-        from that (undo, an edit) the fields are drawn anew.
-        """
-        fingerprints = [_fingerprint(stroke) for stroke in strokes]
-        known = [applied.fingerprint for applied in self._applied]
-        if fingerprints[: len(known)] != known:
-            self._fields.clear([a.reached for a in self._applied if a.reached is not None])
-            self._applied = []
-        # An id may differ where the drawn line is the same: answers name the ids they were sent.
-        self._applied = [
-            replace(a, stroke=stroke) for a, stroke in zip(self._applied, strokes, strict=False)
-        ]
-        for index in range(len(self._applied), len(strokes)):
-            self._applied.append(self._add(fingerprints[index], strokes[index]))
-
-    def _add(self, fingerprint: bytes, stroke: Stroke) -> _Applied:
-        mask = draw(stroke, self._scaled.grid)
+    def _drawn(self, print_: bytes, stroke: Stroke, before: Sequence[Step]) -> _Pending:
+        """Draw a stroke into the fields."""
+        canvas = self.canvas
+        mask = self._mask(stroke)
         if mask is None:
-            return _Applied(fingerprint, stroke, None, ("STROKE_OUTSIDE",))
+            nothing = Step(stroke, print_, None, {}, (), (), ("STROKE_OUTSIDE",), ())
+            return _Pending(nothing, (), {})
         notes = []
         if mask.clipped:
             notes.append("STROKE_CLIPPED")
-        if stroke.kind is Kind.BRUSH and not all(
-            shapely.LinearRing(part).is_simple for part in stroke.parts
-        ):
+        if stroke.kind is Kind.BRUSH and crosses_itself(stroke):
             notes.append("STROKE_CROSSES_ITSELF")
         if self._fields.covers(mask, stroke.label):
             notes.append("STROKES_OVERLAP")
-        reached = self._fields.add(mask, stroke.label)
-        return _Applied(fingerprint, stroke, reached, tuple(notes))
-
-    def refine(self) -> None:
-        """Bring the probability up to the strokes applied: RefineNet, then the guarantees."""
-        areas = {self._area(window) for window in self._reached()}
-        stale, fresh = self._areas - areas, areas - self._areas
-        wanted = {tile for area in areas for tile in area.tiles}
-        self._tiles = {tile: self._tiles[tile] for tile in wanted & self._tiles.keys()}
-        missing = sorted(wanted - self._tiles.keys(), key=lambda tile: (tile[0].top, tile[0].left))
-        # One tile at a time: a tile's last bits must not depend on which others ran beside it.
-        answers = predict(self._model, [window for window, _ in missing], self._stack, 1)
-        for tile, (_, refined) in zip(missing, answers, strict=True):
-            self._tiles[tile] = _Refined.of(refined)
-        for area in stale:
-            cut = area.window.slices
-            self.probability[cut] = self._guess.probability[cut]
-        for area in fresh:
-            self._compose(area)
-        self._areas = areas
-        self.outline_id = self._named()
-        self._changed += [area.window for area in (*stale, *fresh)]
-
-    def outline(self) -> None:
-        """Bring the pieces up to the probability."""
-        self.pieces = self.pieces.replaced(self.probability, self._changed)
-        self._changed = []
-
-    def _reached(self) -> list[Window]:
-        """Where strokes reach, as few windows that share no pixel."""
-        windows: list[Window] = []
-        for applied in self._applied:
-            window = applied.reached
-            while window is not None:
-                met = [other for other in windows if other.meets(window)]
-                windows = [other for other in windows if other not in met]
-                if not met:
-                    windows.append(window)
-                    break
-                for other in met:
-                    window = window.joined(other)
-        return windows
-
-    def _area(self, window: Window) -> _Area:
-        tiles = cover(window, self._scaled.grid.shape, self._model.card.patch_size)
-        drawn_on = ((tile, self._drawn_on(tile)) for tile in tiles)
-        return _Area(window, tuple((tile, strokes) for tile, strokes in drawn_on if strokes))
-
-    def _drawn_on(self, tile: Window) -> tuple[bytes, ...]:
-        """Fingerprints of the strokes that reach a tile: what its refined answer depends on."""
-        return tuple(
-            a.fingerprint for a in self._applied if a.reached is not None and a.reached.meets(tile)
+        tiles = tuple(tiles_along(mask, canvas.grid.shape, canvas.card))
+        if len(tiles) > canvas.settings.stroke_tiles:
+            raise LimitExceeded(
+                f"stroke {stroke.id!r} needs {len(tiles)} tiles of {canvas.card.name}, over the "
+                f"limit stroke_tiles of {canvas.settings.stroke_tiles}; draw several shorter ones"
+            )
+        near = {area: self._fields.near(mask, area) for area in self._fields.areas(mask)}
+        undo = self._fields.add(mask, stroke.label, near)
+        step = Step(stroke, print_, mask, near, tiles, (), tuple(notes), undo)
+        keys = tuple(self._key(tile, (*self._steps, *before, step)) for tile in tiles)
+        fields = tuple(
+            (self._fields.foreground.read(tile), self._fields.background.read(tile))
+            for tile in tiles
         )
+        labels = {area: self._fields.labels.read(area) for area in near}
+        return _Pending(replace(step, keys=keys), fields, labels)
 
-    def _stack(self, tile: Window) -> NDArray[np.float32]:
-        cut = tile.slices
-        return input_channels(
-            self._model.card,
-            self._scaled.rgb[cut],
-            self._guess.probability[cut],
-            self._fields.foreground[cut],
-            self._fields.background[cut],
+    def _mask(self, stroke: Stroke) -> StrokeMask | None:
+        grid = self.canvas.grid
+        points = grid.from_level0(np.concatenate(stroke.parts))
+        low, high = (
+            np.clip(ends, 0, [grid.width, grid.height])
+            for ends in (points.min(axis=0), points.max(axis=0))
         )
+        pixels = float(np.prod(high - low))
+        limit = self.canvas.settings.model_pixels
+        if pixels > limit:
+            raise LimitExceeded(
+                f"stroke {stroke.id!r} spans {pixels:,.0f} pixels at {self.canvas.card.mpp:g} µm "
+                f"per pixel, over the limit model_pixels of {limit:,}; draw several shorter ones"
+            )
+        return draw(stroke, grid)
 
-    def _compose(self, area: _Area) -> None:
-        """Lay the refined tiles over the prior where strokes reach, then the strokes themselves."""
-        blend = Blend(area.window)
-        for tile in area.tiles:
-            blend.add(tile[0], self._tiles[tile].probability)
-        cut = area.window.slices
-        weight = reach(self._fields.foreground[cut], self._fields.background[cut])
-        prior, target = self._guess.probability[cut], self.probability[cut]
-        # The weight is 0 where no stroke reaches, which leaves the prior bit for bit.
-        np.add(prior, weight * (blend.result() - prior), out=target)
-        labels = self._fields.labels[cut]
-        target[labels == Label.FOREGROUND.value] = 1.0
-        target[labels == Label.BACKGROUND.value] = 0.0
+    def _key(self, tile: Window, steps: Iterable[Step]) -> bytes:
+        """A name for RefineNet's answer on a tile by all that it follows from."""
+        canvas = self.canvas
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(f"{canvas.prior.id} {canvas.source.id} {tile}".encode())
+        digest.update(f"{canvas.card.name} {canvas.card.digest}".encode())
+        for step in steps:
+            if any(area.meets(tile) for area in step.areas):
+                digest.update(step.fingerprint)
+        return digest.digest()
 
+    def _answered(self, pending: Sequence[_Pending]) -> Work[None]:
+        """Get RefineNet's answers to strokes, and compose them one after the other."""
+        lattice = self.canvas.prior.lattice
+        windows = [window for one in pending for window in (*one.step.tiles, *one.step.areas)]
+        wanted = {cell for window in windows for cell in lattice.meeting(window)}
+        cells = yield from self.canvas.prior.cells(sorted(wanted))
+        refined: dict[bytes, Field] = {}
+        missing: dict[bytes, Tile] = {}
+        for one in pending:
+            for tile, key, fields in zip(one.step.tiles, one.step.keys, one.fields, strict=True):
+                held = self.canvas.store.get(key)
+                if held is None:
+                    missing[key] = self._tile(tile, key, fields, cells)
+                else:
+                    refined[key] = held
+        if missing:
+            answers = yield list(missing.values())
+            for (key, _), answer in zip(missing.items(), answers, strict=True):
+                refined[key] = answer
+                self.canvas.store.put(key, answer, answer.nbytes)
+        for one in pending:
+            self._compose(one, refined, cells)
 
-def _fingerprint(stroke: Stroke) -> bytes:
-    """What was drawn, whatever its id."""
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{stroke.label.name} {stroke.kind.name} {stroke.width!r}".encode())
-    for part in stroke.parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part.tobytes())
-    return digest.digest()
+    def _tile(self, tile: Window, key: bytes, fields: tuple[Field, Field], cells: Cells) -> Tile:
+        canvas = self.canvas
+
+        def build() -> Field:
+            rgb = canvas.source.read(canvas.grid, tile)
+            prior = assemble(tile, canvas.prior.lattice, cells.get, np.float32(0))
+            return padded(input_channels(canvas.card, rgb, prior, *fields), canvas.card.multiple)
+
+        return Tile(canvas.card, build, key)
+
+    def _compose(self, pending: _Pending, refined: Mapping[bytes, Field], cells: Cells) -> None:
+        """Lay RefineNet's answer over the one before, where the stroke reaches."""
+        step, lattice = pending.step, self.canvas.prior.lattice
+        tiles = [
+            (tile, refined[key][: tile.height, : tile.width])
+            for tile, key in zip(step.tiles, step.keys, strict=True)
+        ]
+        undo: list[tuple[Plane[Any], Window, NDArray[Any]]] = []
+        for area, near in step.near.items():
+            for cell in lattice.meeting(area):
+                if cell not in self._answer:
+                    self._answer.write(lattice.window(cell), cells[cell])
+                    if self.canvas.contour is None:
+                        self._changed.append(lattice.window(cell))
+            before = self._answer.read(area)
+            over = [(tile, answer) for tile, answer in tiles if tile.meets(area)]
+            mixed = blended(area, [tile for tile, _ in over], [answer for _, answer in over])
+            self._answer.write(area, compose(before, mixed, near, pending.labels[area]))
+            undo.append((self._answer, area, before))
+        self._steps.append(replace(step, undo=(*(step.undo or ()), *undo)))
+        self._changed += step.areas
+        if len(self._steps) > self.canvas.settings.undo_steps:
+            oldest = -1 - self.canvas.settings.undo_steps
+            self._steps[oldest] = replace(self._steps[oldest], undo=None)

@@ -1,43 +1,49 @@
-"""Pixels and strokes in, outlines out: what every face of the server calls.
+"""Pixels and strokes in, outlines out: what every transport of the server calls.
 
-The road of a request: pixels (by id, or sent along) are resampled to the model's scale; GuideNet
-or polygons give the prior; strokes become distance fields; RefineNet redraws the tiles that they
-reach; the guarantees are laid over its answer; the outline goes back to level 0. Each step is
-kept in the region cache, so that a further stroke costs its own surroundings only.
+A region at the model's scale is a lattice of cells. GuideNet or polygons give the prior of a cell
+when it is first needed; each stroke is one step of RefineNet on tiles along it (`drawing`); the
+outline is traced in the cells that changed, and goes back to level 0. Answers are work in stages
+(`work`): the engine has no threads, and whoever drives the work says where it runs.
 
-Thread-safe. Lock order: a drawing's own lock, then a model's; the cache's lock is never held while
-another is taken.
+Thread-safe: requests share the store, which locks itself, and each has its drawing alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepscribble.engine.cache import RegionCache
-from deepscribble.engine.drawing import Drawing
-from deepscribble.engine.guess import (
-    Guess,
-    Scaled,
-    guess_by_guide,
-    guess_from_polygons,
-    scale_pixels,
-)
-from deepscribble.engine.limits import Limits, check_limit
+from deepscribble.contour import Contour, read_array
+from deepscribble.engine.checks import check_aspect, check_ids, check_limit
+from deepscribble.engine.drawing import Canvas, Drawing
+from deepscribble.engine.drawings import Drawings
+from deepscribble.engine.notes import clipped_prior, coarse_pixels, precision_fallback
+from deepscribble.engine.prior import GuidePrior, PolygonPrior, Prior
+from deepscribble.engine.source import Source, UploadedPixels
+from deepscribble.engine.store import Store
+from deepscribble.engine.work import Work
 from deepscribble.errors import InvalidInput, OutlineForgotten, RegionForgotten
-from deepscribble.geometry import Grid, ModelRef, Outline, Polygon, Region, Stroke, Warning
-from deepscribble.models import SHIPPED, Card, Kind, Model, Registry, choose_device, describe
+from deepscribble.geometry import Grid, ModelRef, Outline, Polygon, Region, Stroke
+from deepscribble.models import (
+    SHIPPED,
+    Card,
+    Kind,
+    Model,
+    Network,
+    Registry,
+    choose_device,
+)
+from deepscribble.raster import Lattice, Window, assemble
+from deepscribble.settings import Settings
 
-_COARSE = 1.5
-"""Pixels this many times coarser than the model's scale are worth a warning."""
+Pixels = str | NDArray[np.uint8] | Source
+"""A region id that `keep` gave, uint8 (rows, columns, 3) edge to edge, or where to read them."""
 
 
 class Engine:
@@ -45,21 +51,24 @@ class Engine:
 
     Args:
         registry: The models.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        limits: What to refuse.
+        network: Runs them.
+        settings: Limits and budgets.
     """
 
-    def __init__(self, registry: Registry, device: str, limits: Limits) -> None:
+    def __init__(self, registry: Registry, network: Network, settings: Settings) -> None:
         self.registry = registry
-        self.limits = limits
-        self._device = choose_device(device)
-        self._cache = RegionCache(limits.cache_bytes)
-        self._models: dict[str, Model] = {}
-        self._loading = threading.Lock()
+        self.network = network
+        self.settings = settings
+        self._store = Store(settings.cache_bytes)
+        self._drawings = Drawings(self._store, settings.drawings)
+        self._precision = "float32"
 
     @classmethod
     def open(
-        cls, models: Path | None = None, device: str = "auto", limits: Limits | None = None
+        cls,
+        models: Path | None = None,
+        device: str = "auto",
+        settings: Settings | None = None,
     ) -> Engine:
         """An engine on a folder of models (the shipped ones by default), its defaults loaded.
 
@@ -67,23 +76,27 @@ class Engine:
             ModelRefused: missing or damaged models.
             InvalidInput: the device is not there.
         """
-        engine = cls(Registry(models or SHIPPED), device, limits or Limits())
+        registry = Registry(models or SHIPPED)
+        network = Network(registry, [choose_device(device)])
+        engine = cls(registry, network, settings or Settings())
         kinds: set[Kind] = {card.kind for card in engine.cards()}
         for kind in sorted(kinds):
-            engine._model(engine.registry.card("", kind))
+            engine._model(registry.card("", kind))
         return engine
+
+    def close(self) -> None:
+        """Cancel tiles that wait, and end the network's threads."""
+        self.network.close()
 
     @property
     def device(self) -> str:
         """Where the networks run, in words."""
-        return describe(self._device)
+        return ", ".join(self.network.devices)
 
     @property
     def precision(self) -> str:
         """ "bfloat16" if a loaded model runs in it, else "float32"."""
-        # A copy, since another thread may just load one.
-        loaded = tuple(self._models.values())
-        return max((model.precision for model in loaded), default="float32", key=len)
+        return self._precision
 
     def cards(self) -> tuple[Card, ...]:
         """The cards of all models that answer; what is only measured is not among them."""
@@ -108,32 +121,33 @@ class Engine:
                 "pixels", f"not (rows, columns, 3) uint8 but {rgb.shape} {rgb.dtype}"
             )
         rows, columns = rgb.shape[:2]
-        check_limit(rows * columns, self.limits.image_pixels, "pixels", "send a smaller region")
         check_limit(
-            rgb.nbytes, self.limits.cache_bytes, "pixels, as bytes", "start with a larger cache"
+            rows * columns, self.settings, "image_pixels", "pixels", "send a smaller region"
         )
-        image = _Image(np.ascontiguousarray(rgb))
+        check_limit(
+            rgb.nbytes, self.settings, "cache_bytes", "pixels, as bytes", "give the cache more"
+        )
+        pixels = np.ascontiguousarray(rgb)
         digest = hashlib.sha256(f"{rows} {columns} ".encode())
-        digest.update(image.rgb.data)
+        digest.update(pixels.data)
         region_id = digest.hexdigest()
-        if self._cache.get(region_id, _Image) is None:
-            self._cache.put(region_id, image)
+        if self._store.get(region_id) is None:
+            self._store.put(region_id, pixels, pixels.nbytes)
         return region_id
 
     def segment(
         self,
         region: Region,
-        pixels: str | NDArray[np.uint8],
+        pixels: Pixels,
         *,
         guide_model: str = "",
         return_probability: bool = False,
-    ) -> Outline:
+    ) -> Work[Outline]:
         """The first outline of a region, by GuideNet.
 
         Args:
             region: Where the pixels lie.
-            pixels: A region id that `keep` gave, or (rows, columns, 3) uint8 that cover the region
-                edge to edge.
+            pixels: They cover the region edge to edge.
             guide_model: Name of a GuideNet; empty for the default.
             return_probability: Whether the answer holds the probability map.
 
@@ -142,28 +156,30 @@ class Engine:
             UnknownModel, InvalidInput, LimitExceeded: as they say.
         """
         watch = _Watch()
-        source = self._source(pixels)
+        source = self._source(pixels, region)
         card = self.registry.card(guide_model, "guide")
         model = self._model(card)
-        grid = self._grid(region, card)
-        with watch("resample"):
-            self._scaled(source, region, card)
+        grid = self._whole_grid(region, card)
+        prior = self._guide_prior(source, region, card, grid)
         with watch("guide"):
-            guess = self._guess(source, region, card, grid, card.threshold)
+            contour = yield from self._contour(prior, grid, card.threshold)
+            probability = None
+            if return_probability:
+                probability = yield from _whole(prior)
         return Outline(
-            polygons=guess.pieces.polygons,
-            region_id=source.region_id,
+            polygons=contour.polygons,
+            region_id=source.id,
             models=(_ref(card),),
             milliseconds=watch.read(),
-            warnings=_coarse(source.image, region, card) + _precision(model),
-            probability=guess.probability.copy() if return_probability else None,
-            outline_id=guess.outline_id,
+            warnings=coarse_pixels(source, region, card) + precision_fallback(model),
+            probability=probability,
+            outline_id=_outline_id(prior, card.threshold),
         )
 
     def refine(
         self,
         region: Region,
-        pixels: str | NDArray[np.uint8],
+        pixels: Pixels,
         strokes: Sequence[Stroke],
         *,
         prior: Sequence[Polygon] | None = None,
@@ -172,151 +188,173 @@ class Engine:
         return_probability: bool = False,
         known_outline: str = "",
         known_strokes: int = 0,
-    ) -> Outline:
+        whole: bool = True,
+    ) -> Work[Outline]:
         """The outline of a region after all strokes drawn on it, oldest first.
 
         Args:
             region: Where the pixels lie.
             pixels: As for `segment`.
             strokes: Level-0 pixels; where they overlap the newer wins.
-            prior: Polygons to start from in place of GuideNet's guess, level-0 pixels.
+            prior: Polygons to start from in place of GuideNet's answer, level-0 pixels.
             guide_model: Name of a GuideNet; empty for the default. Not run with a prior.
             refine_model: Name of a RefineNet; empty for the default.
             return_probability: Whether the answer holds the probability map.
             known_outline: Id of an earlier outline of the region; if it is still known here, the
                 answer says what changed since.
             known_strokes: How many strokes of the known outline come before `strokes`.
+            whole: Whether to outline the whole region. If not, only the cells that strokes reach
+                are computed and outlined, so that a region may be of any size; polygons end where
+                those cells end.
 
         Raises:
             OutlineForgotten: `known_strokes` are asked for of an outline that is not known here.
             And as `segment`.
         """
-        if not strokes and not known_strokes and prior is None:
-            return self.segment(
+        if not strokes and not known_strokes and prior is None and whole:
+            outline = yield from self.segment(
                 region, pixels, guide_model=guide_model, return_probability=return_probability
             )
+            return outline
         self._check_counts(strokes, prior or ())
         watch = _Watch()
-        source = self._source(pixels)
+        source = self._source(pixels, region)
         card = self.registry.card(refine_model, "refine")
         model = self._model(card)
-        grid = self._grid(region, card)
-        with watch("resample"):
-            scaled = self._scaled(source, region, card)
+        if 2 * card.influence_radius + _ROOM > card.patch_size:
+            raise InvalidInput(
+                "refine_model",
+                f"{card.name}: strokes reach {card.influence_radius:g} pixels, too far for tiles "
+                f"of {card.patch_size}; use another model",
+            )
+        grid = self._whole_grid(region, card) if whole else Grid.at(region, card.mpp)
         used = [card]
+        base: Prior
         if prior is None:
             guide = self.registry.card(guide_model, "guide")
             used.insert(0, guide)
-            with watch("guide"):
-                guess = self._guess(source, region, guide, grid, card.threshold)
+            self._model(guide)
+            base = self._guide_prior(source, region, guide, grid)
         else:
-            with watch("prior"):
-                guess = guess_from_polygons(prior, grid, card.threshold)
-        key = ("drawing", source.region_id, region, card.name, guess.outline_id)
-        drawing = self._cache.get_or_make(key, Drawing, lambda: Drawing(model, scaled, guess))
-        with drawing.lock:
-            with watch("fields"):
+            base = PolygonPrior(prior, grid)
+        contour = None
+        if whole:
+            with watch("guide" if prior is None else "prior"):
+                contour = yield from self._contour(base, grid, card.threshold)
+        canvas = Canvas(
+            source,
+            grid,
+            card,
+            base,
+            _outline_id(base, card.threshold, "" if whole else "reached"),
+            self.network.kind,
+            contour,
+            self._store,
+            self.settings,
+        )
+        key = (canvas.outline_id, source.id, card.name, card.digest)
+        with self._drawings.acquire(
+            key, known_outline, strokes, lambda: Drawing(canvas)
+        ) as drawing:
+            with watch("refine"):
                 if known_strokes:
                     strokes = (*_recalled(drawing, known_outline, known_strokes), *strokes)
                     self._check_counts(strokes)
-                drawing.apply(strokes)
-            with watch("refine"):
-                drawing.refine()
+                check_ids(strokes, known_strokes)
+                yield from drawing.follow(strokes)
+            probability = None
             with watch("outline"):
-                drawing.outline()
+                yield from drawing.outline()
+                if return_probability:
+                    probability = yield from drawing.probability()
                 change = drawing.change_since(known_outline)
-            # It has grown, so that others may have to go.
-            self._cache.put(key, drawing)
             return Outline(
-                polygons=drawing.pieces.polygons,
-                region_id=source.region_id,
+                polygons=drawing.polygons,
+                region_id=source.id,
                 models=tuple(_ref(card) for card in used),
                 milliseconds=watch.read(),
                 warnings=(
-                    *_coarse(source.image, region, card),
-                    *_precision(model),
-                    *_clipped(prior or (), region),
+                    *coarse_pixels(source, region, card),
+                    *precision_fallback(model),
+                    *clipped_prior(prior or (), region),
                     *drawing.warnings,
                 ),
                 stroke_ids=drawing.stroke_ids,
-                probability=drawing.probability.copy() if return_probability else None,
+                probability=probability,
                 outline_id=drawing.outline_id,
                 change=change,
             )
 
     def _model(self, card: Card) -> Model:
-        with self._loading:
-            # By name: two cards may describe the same weights, each with its own reach or scale.
-            if card.name not in self._models:
-                self._models[card.name] = self.registry.load(card, self._device)
-            return self._models[card.name]
+        model = self.network.load(card)
+        self._precision = max(self._precision, model.precision, key=len)
+        return model
 
-    def _source(self, pixels: str | NDArray[np.uint8]) -> _Source:
-        region_id = pixels if isinstance(pixels, str) else self.keep(pixels)
-        image = self._cache.get(region_id, _Image)
-        if image is None:
+    def _source(self, pixels: Pixels, region: Region) -> Source:
+        if isinstance(pixels, np.ndarray):
+            pixels = self.keep(pixels)
+        if not isinstance(pixels, str):
+            return pixels
+        rgb = self._store.get(pixels)
+        if not isinstance(rgb, np.ndarray):
             raise RegionForgotten(
-                f"region_id {region_id[:16]!r}: these pixels are not here (any more); "
-                "send them again"
+                f"region_id {pixels[:16]!r}: these pixels are not here (any more); send them again"
             )
-        return _Source(region_id, image)
+        check_aspect(rgb, region)
+        return UploadedPixels(pixels, rgb, self._store)
 
-    def _grid(self, region: Region, card: Card) -> Grid:
+    def _whole_grid(self, region: Region, card: Card) -> Grid:
         grid = Grid.at(region, card.mpp)
         check_limit(
             grid.width * grid.height,
-            self.limits.model_pixels,
+            self.settings,
+            "model_pixels",
             f"region at {card.mpp:g} µm per pixel",
             "split it into smaller regions",
         )
         return grid
 
-    def _scaled(self, source: _Source, region: Region, card: Card) -> Scaled:
-        _check_aspect(source.image, region)
-        return self._cache.get_or_make(
-            ("scaled", source.region_id, region, card.mpp),
-            Scaled,
-            lambda: scale_pixels(source.image.rgb, self._grid(region, card)),
-        )
+    def _guide_prior(self, source: Source, region: Region, card: Card, grid: Grid) -> Prior:
+        own = Grid.at(region, card.mpp)
+        return GuidePrior(source, card, own, grid, self.network.kind, self._store)
 
-    def _guess(
-        self, source: _Source, region: Region, card: Card, grid: Grid, threshold: float
-    ) -> Guess:
-        """GuideNet's guess on `grid`, from the cache where it is known."""
-        return self._cache.get_or_make(
-            ("guess", source.region_id, grid, card.name, threshold),
-            Guess,
-            lambda: guess_by_guide(
-                self._model(card), self._scaled(source, region, card), grid, threshold
-            ),
-        )
+    def _contour(self, prior: Prior, grid: Grid, threshold: float) -> Work[Contour]:
+        """The outline of a whole prior."""
+        key = (prior.id, threshold, "contour")
+        contour: Contour | None = self._store.get(key)
+        if contour is None:
+            probability = yield from _whole(prior)
+            contour = Contour(grid, threshold)
+            contour.update(
+                [Window(0, 0, *grid.shape)], lambda window: read_array(probability, window)
+            )
+            self._store.put(key, contour, contour.nbytes)
+        return contour
 
     def _check_counts(self, strokes: Sequence[Stroke], prior: Sequence[Polygon] = ()) -> None:
         split = "send fewer, or split the region"
-        check_limit(len(strokes), self.limits.strokes, "strokes", split)
+        settings = self.settings
+        check_limit(len(strokes), settings, "strokes", "strokes", split)
         points = sum(len(part) for stroke in strokes for part in stroke.parts)
-        check_limit(points, self.limits.points, "points of all strokes", split)
+        check_limit(points, settings, "points", "points of all strokes", split)
         points = sum(len(ring) for polygon in prior for ring in polygon.rings)
-        check_limit(points, self.limits.points, "points of the prior", split)
+        check_limit(points, settings, "points", "points of the prior", split)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Image:
-    """Pixels as they were sent."""
-
-    rgb: NDArray[np.uint8]
-
-    @property
-    def nbytes(self) -> int:
-        return self.rgb.nbytes
+_ROOM = 64
+"""Pixels that a tile has for the stroke itself between its reach on both sides."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Source:
-    """Pixels and the id that stands for them."""
+def _whole(prior: Prior) -> Work[NDArray[np.float32]]:
+    """A prior over its whole grid."""
+    lattice: Lattice = prior.lattice
+    cells = yield from prior.cells(lattice.all())
+    return assemble(Window(0, 0, *lattice.shape), lattice, cells.get, np.float32(0))
 
-    region_id: str
-    image: _Image
+
+def _outline_id(prior: Prior, threshold: float, scope: str = "") -> str:
+    """Names a first outline by all that it follows from, never by the answer itself."""
+    return hashlib.sha256(f"{prior.id} {threshold!r} {scope}".encode()).hexdigest()
 
 
 class _Watch:
@@ -344,68 +382,14 @@ def _ref(card: Card) -> ModelRef:
 
 def _recalled(drawing: Drawing, known: str, count: int) -> tuple[Stroke, ...]:
     """The first `count` strokes of a known outline."""
-    strokes = drawing.strokes_of(known)
-    if strokes is None:
+    outline = drawing.recall(known)
+    if outline is None:
         raise OutlineForgotten(
             f"known_outline {known[:16]!r}: this outline is not here (any more); send all strokes"
         )
+    strokes = outline.strokes
     if not 0 < count <= len(strokes):
         raise InvalidInput(
             "known_strokes", f"{count} of an outline that came of {len(strokes)} strokes"
         )
     return strokes[:count]
-
-
-def _check_aspect(image: _Image, region: Region) -> None:
-    """Refuse pixels whose shape does not fit the region, give or take a pixel of rounding."""
-    rows, columns = image.rgb.shape[:2]
-    across, down = region.width / columns, region.height / rows
-    if abs(across / down - 1) > 0.01 + 1.5 / min(rows, columns):
-        raise InvalidInput(
-            "pixels",
-            f"{columns} x {rows} pixels do not fit a region of {region.width} x {region.height} "
-            "level-0 pixels; send pixels that cover it edge to edge",
-        )
-
-
-def _coarse(image: _Image, region: Region, card: Card) -> tuple[Warning, ...]:
-    mpp = region.mpp * region.width / image.rgb.shape[1]
-    if mpp <= card.mpp * _COARSE:
-        return ()
-    return (
-        Warning(
-            "PIXELS_COARSER_THAN_MODEL",
-            f"the pixels have {mpp:.3g} µm each, {card.name} runs at {card.mpp:g}; they were "
-            "enlarged, which shows it less than it was trained to see",
-        ),
-    )
-
-
-def _clipped(prior: Sequence[Polygon], region: Region) -> tuple[Warning, ...]:
-    """What of a prior lies over the region's border."""
-    low = np.array([region.x, region.y])
-    high = np.array([region.x + region.width, region.y + region.height])
-    over = sum(
-        bool((polygon.exterior < low).any() or (polygon.exterior > high).any()) for polygon in prior
-    )
-    if not over:
-        return ()
-    return (
-        Warning(
-            "PRIOR_CLIPPED",
-            f"{over} of {len(prior)} polygons to start from reach over the region's border or lie "
-            "outside of it; only what is inside counts",
-        ),
-    )
-
-
-def _precision(model: Model) -> tuple[Warning, ...]:
-    if model.bfloat16_difference is None or model.precision == "bfloat16":
-        return ()
-    return (
-        Warning(
-            "PRECISION_FALLBACK",
-            f"{model.card.name} runs in float32: in bfloat16 its answers differ by "
-            f"{model.bfloat16_difference:.3f} on average",
-        ),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepscribble.geometry.stroke import FloatPoints, frozen_points
@@ -32,6 +33,27 @@ class Polygon:
             frozen_points(hole, f"holes[{index}]", 3) for index, hole in enumerate(self.holes)
         )
         object.__setattr__(self, "holes", holes)
+
+    @classmethod
+    def from_rings(
+        cls,
+        exterior: FloatPoints,
+        holes: Sequence[FloatPoints],
+        area_um2: float,
+        mean_probability: float,
+    ) -> Polygon:
+        """A polygon of rings that are known to be right, taken as they are; they become read-only.
+
+        What comes from outside goes through the constructor, which checks it.
+        """
+        polygon = object.__new__(cls)
+        for ring in (exterior, *holes):
+            ring.flags.writeable = False
+        object.__setattr__(polygon, "exterior", exterior)
+        object.__setattr__(polygon, "holes", tuple(holes))
+        object.__setattr__(polygon, "area_um2", area_um2)
+        object.__setattr__(polygon, "mean_probability", mean_probability)
+        return polygon
 
     @property
     def rings(self) -> tuple[FloatPoints, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -109,7 +109,8 @@ class Network:
         Raises:
             ModelRefused: its files are damaged.
         """
-        return [device.model(card) for device in self._devices][0]
+        models = [device.model(card) for device in self._devices]
+        return models[0]
 
     def submit(
         self, card: Card, channels: Channels, ticket: Ticket, key: Hashable = None

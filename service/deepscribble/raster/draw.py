@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from deepscribble.geometry import Grid, Kind, Stroke
@@ -66,6 +67,11 @@ def draw(stroke: Stroke, grid: Grid) -> StrokeMask | None:
     if stroke.kind is Kind.BRUSH:
         mask |= fill(local, shape)
     return StrokeMask(window, mask, clipped) if mask.any() else None
+
+
+def crosses_itself(stroke: Stroke) -> bool:
+    """Whether a ring of a brushed stroke meets itself."""
+    return not all(shapely.LinearRing(part).is_simple for part in stroke.parts)
 
 
 def _segments(kind: Kind, parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:

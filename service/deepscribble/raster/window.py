@@ -56,6 +56,16 @@ class Window:
             and other.left < self.right
         )
 
+    def shared(self, other: Window) -> Window:
+        """The pixels that both have; of no height or width where there are none."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        return Window(
+            top,
+            left,
+            max(top, min(self.bottom, other.bottom)),
+            max(left, min(self.right, other.right)),
+        )
+
     def joined(self, other: Window) -> Window:
         """The smallest window that contains both."""
         return Window(

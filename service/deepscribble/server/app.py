@@ -25,8 +25,9 @@ from deepscribble.v1 import deepscribble_pb2 as pb
 from deepscribble.v1.deepscribble_pb2_grpc import add_DeepScribbleServicer_to_server
 
 if TYPE_CHECKING:
-    from deepscribble.engine import Engine, Limits
+    from deepscribble.engine import Engine
     from deepscribble.server.http import HttpFace
+    from deepscribble.settings import Settings
 
 __all__ = [
     "Faces",
@@ -144,10 +145,10 @@ def _face(http: Address) -> HttpFace:
     return HttpFace(http)
 
 
-def _opener(models: Path | None, device: str, limits: Limits) -> Callable[[], Engine]:
+def _opener(models: Path | None, device: str, settings: Settings) -> Callable[[], Engine]:
     from deepscribble.engine import Engine
 
-    return partial(Engine.open, models, device, limits)
+    return partial(Engine.open, models, device, settings)
 
 
 def serve(
@@ -168,9 +169,9 @@ def serve(
         InvalidInput: an address is none, beyond loopback, or taken; `device` is not there.
         ModelRefused, UnknownModel: the models cannot be used.
     """
-    from deepscribble.engine import Limits
+    from deepscribble.settings import Settings
 
-    limits = Limits()
+    settings = Settings()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ready(running: Running) -> None:
@@ -183,11 +184,11 @@ def serve(
             ", ".join(card.name for card in running.engine.cards()),
         )
 
-    opener = _opener(models, device, limits)
+    opener = _opener(models, device, settings)
     address = Address.parse(listen, "listen")
     web = None if http is None else Address.parse(http, "http")
     try:
-        asyncio.run(run(address, opener, limits.message_bytes, ready, web))
+        asyncio.run(run(address, opener, settings.message_bytes, ready, web))
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -245,23 +246,23 @@ def background(
 
 @contextmanager
 def background_server(
-    models: Path | None = None, device: str = "auto", limits: Limits | None = None
+    models: Path | None = None, device: str = "auto", settings: Settings | None = None
 ) -> Iterator[str]:
     """A server on a free loopback port while the block runs; yields its "127.0.0.1:PORT".
 
     Args:
         models: Folder of models; None for those that come with the package.
         device: "auto", "cpu", "cuda" or "mps".
-        limits: What it refuses to go beyond; None for the defaults.
+        settings: What it refuses to go beyond; None for the defaults.
 
     Raises:
         InvalidInput: `device` is not there.
         ModelRefused, UnknownModel: the models cannot be used.
     """
-    from deepscribble.engine import Limits
+    from deepscribble.settings import Settings
 
-    limits = limits or Limits()
-    with background(_opener(models, device, limits), limits.message_bytes) as target:
+    settings = settings or Settings()
+    with background(_opener(models, device, settings), settings.message_bytes) as target:
         yield target
 
 
@@ -275,12 +276,12 @@ class Faces:
 
 @contextmanager
 def background_faces(
-    models: Path | None = None, device: str = "auto", limits: Limits | None = None
+    models: Path | None = None, device: str = "auto", settings: Settings | None = None
 ) -> Iterator[Faces]:
     """As `background_server`, with the HTTP face on a second free port."""
-    from deepscribble.engine import Limits
+    from deepscribble.settings import Settings
 
-    limits = limits or Limits()
-    opener = _opener(models, device, limits)
-    with beside(opener, limits.message_bytes, http="127.0.0.1:0") as running:
+    settings = settings or Settings()
+    opener = _opener(models, device, settings)
+    with beside(opener, settings.message_bytes, http="127.0.0.1:0") as running:
         yield Faces(str(running.address), str(running.http))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Outline, Polygon, Region, wire
+from deepscribble.server.stages import Stages
 from deepscribble.server.status import answered
 from deepscribble.server.upload import Upload, read_pixels
 from deepscribble.server.worker import Places, Worker
@@ -19,7 +20,7 @@ from deepscribble.v1 import deepscribble_pb2 as pb
 from deepscribble.v1.deepscribble_pb2_grpc import DeepScribbleServicer
 
 if TYPE_CHECKING:
-    from deepscribble.engine import Engine
+    from deepscribble.engine import Engine, Work
     from deepscribble.slides.decode import RGB, Decoded
 
 __all__ = ["IDLE_SECONDS", "Servicer"]
@@ -31,38 +32,45 @@ IDLE_SECONDS = 60.0
 
 
 class Servicer(DeepScribbleServicer):
-    """Answers requests of both faces on one event loop, with the heavy work in two threads.
+    """Answers requests of both transports on one event loop, with the heavy work in stages.
 
-    The inference thread does Segment and Refine one at a time, since one already uses the whole
-    device; the decoding thread unpacks uploads beside it. Requests that wait, run or upload hold
-    one of the engine's `pending_requests` `places`; `limits` are the engine's.
+    The host's part of Segment and Refine runs in a pool, tiles on the network's own threads; a
+    thread unpacks uploads beside them. Requests that wait, run or upload hold one of the
+    `pending_requests` slots.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.limits = engine.limits
-        self.places = Places(engine.limits.pending_requests)
+        self.settings = engine.settings
+        self.places = Places(engine.settings.pending_requests)
         self._engine = engine
-        self._inference = Worker("deepscribble-inference")
+        self._stages = Stages(engine.network, engine.settings.host_threads)
         self._decoding = Worker("deepscribble-decoding")
 
     def close(self) -> None:
         """Wait for the work that runs, and end the threads."""
-        self._inference.close()
+        self._engine.close()
+        self._stages.close()
         self._decoding.close()
 
     async def outlined(
         self,
         request: pb.SegmentRequest | pb.RefineRequest,
         write: Callable[[Outline], Answer],
+        session: str,
     ) -> Answer:
-        """The outline of a request in the form that `write` gives it, in the inference thread.
+        """The outline of a request in the form that `write` gives it.
 
-        The caller holds a place.
+        The caller holds a slot. Strokes go before first outlines; among the requests of one kind
+        sessions take turns.
 
         Raises:
             DeepScribbleError: whatever the request or the engine refuses.
         """
-        return await self._inference.run(lambda: write(self._outline(request)))
+        from deepscribble.models import Priority, Ticket
+
+        refines = isinstance(request, pb.RefineRequest)
+        priority = Priority.INTERACTIVE if refines else Priority.BATCH
+        return await self._stages.run(self._outline(request, write), Ticket(priority, session))
 
     async def kept(
         self, messages: AsyncIterator[pb.UploadRegionRequest]
@@ -72,7 +80,7 @@ class Servicer(DeepScribbleServicer):
         Raises:
             DeepScribbleError: whatever the upload or the engine refuses.
         """
-        upload = Upload(self.limits)
+        upload = Upload(self.settings)
         while (message := await _next(messages)) is not None:
             upload.add(message)
         return await self._decoding.run(partial(self._keep, upload))
@@ -98,11 +106,14 @@ class Servicer(DeepScribbleServicer):
 
     def info(self) -> pb.GetServerInfoResponse:
         """Version, device and limits."""
+        limits = {
+            name: getattr(self.settings, name) for name in pb.Limits.DESCRIPTOR.fields_by_name
+        }
         return pb.GetServerInfoResponse(
             version=version("deepscribble"),
             device=self._engine.device,
             precision=self._engine.precision,
-            limits=pb.Limits(**asdict(self.limits)),
+            limits=pb.Limits(**limits),
         )
 
     @answered
@@ -111,7 +122,7 @@ class Servicer(DeepScribbleServicer):
     ) -> pb.SegmentResponse:
         """The first outline of a region."""
         with self.places.taken():
-            return await self.outlined(request, wire.write_segment_response)
+            return await self.outlined(request, wire.write_segment_response, context.peer())
 
     @answered
     async def Refine(  # noqa: N802 - the contract's name
@@ -119,7 +130,7 @@ class Servicer(DeepScribbleServicer):
     ) -> pb.RefineResponse:
         """The outline of a region after its strokes."""
         with self.places.taken():
-            return await self.outlined(request, wire.write_refine_response)
+            return await self.outlined(request, wire.write_refine_response, context.peer())
 
     @answered
     async def UploadRegion(  # noqa: N802 - the contract's name
@@ -143,16 +154,20 @@ class Servicer(DeepScribbleServicer):
         """Version, device and limits."""
         return self.info()
 
-    def _outline(self, request: pb.SegmentRequest | pb.RefineRequest) -> Outline:
+    def _outline(
+        self, request: pb.SegmentRequest | pb.RefineRequest, write: Callable[[Outline], Answer]
+    ) -> Work[Answer]:
         if isinstance(request, pb.SegmentRequest):
-            return self._segment(request)
-        return self._refine(request)
+            outline = yield from self._segment(request)
+        else:
+            outline = yield from self._refine(request)
+        return write(outline)
 
-    def _segment(self, request: pb.SegmentRequest) -> Outline:
+    def _segment(self, request: pb.SegmentRequest) -> Work[Outline]:
         started = time.perf_counter()
         region, pixels = self._read(request)
         decoding = time.perf_counter() - started
-        outline = self._engine.segment(
+        outline = yield from self._engine.segment(
             region,
             _known(pixels),
             guide_model=request.guide_model,
@@ -160,7 +175,7 @@ class Servicer(DeepScribbleServicer):
         )
         return _with_decoding(outline, pixels, decoding)
 
-    def _refine(self, request: pb.RefineRequest) -> Outline:
+    def _refine(self, request: pb.RefineRequest) -> Work[Outline]:
         started = time.perf_counter()
         region, pixels = self._read(request)
         if request.known_strokes < 0:
@@ -172,7 +187,7 @@ class Servicer(DeepScribbleServicer):
         if request.HasField("prior"):
             prior = wire.read_polygons(request.prior.polygons, "prior.polygons")
         decoding = time.perf_counter() - started
-        outline = self._engine.refine(
+        outline = yield from self._engine.refine(
             region,
             _known(pixels),
             strokes,
@@ -189,7 +204,7 @@ class Servicer(DeepScribbleServicer):
         if not request.HasField("region"):
             raise InvalidInput("region", "no region; say where the pixels lie on the slide")
         region = wire.read_region(request.region)
-        return region, read_pixels(request.pixels, self.limits)
+        return region, read_pixels(request.pixels, self.settings)
 
     def _keep(self, upload: Upload) -> pb.UploadRegionResponse:
         decoded = upload.image()

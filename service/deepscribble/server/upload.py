@@ -11,7 +11,7 @@ from deepscribble.slides import Decoded, decode_image
 from deepscribble.v1 import deepscribble_pb2 as pb
 
 if TYPE_CHECKING:
-    from deepscribble.engine import Limits
+    from deepscribble.settings import Settings
 
 __all__ = ["Upload", "read_pixels"]
 
@@ -19,15 +19,15 @@ CHUNK_BYTES = 2 * 1024 * 1024
 """The largest chunk of an upload, as the contract states it."""
 
 
-def _raw_size(width: int, height: int, limits: Limits, field: str) -> int:
-    """Bytes of a raw image of this size, which is within the limits."""
+def _raw_size(width: int, height: int, settings: Settings, field: str) -> int:
+    """Bytes of a raw image of this size, which is within the settings."""
     for name, side in (("width", width), ("height", height)):
         if side < 1:
             raise InvalidInput(f"{field}.{name}", f"{side} is not a size; an image has 1 or more")
-    if width * height > limits.image_pixels:
+    if width * height > settings.image_pixels:
         raise LimitExceeded(
             f"{field}: {width} x {height} pixels are over the server's limit image_pixels of "
-            f"{limits.image_pixels}; send a smaller region or a lower resolution"
+            f"{settings.image_pixels}; send a smaller region or a lower resolution"
         )
     return width * height * 3
 
@@ -36,7 +36,7 @@ def _raw_image(data: bytes | bytearray, width: int, height: int) -> Decoded:
     return Decoded(np.frombuffer(data, dtype=np.uint8).reshape(height, width, 3), ())
 
 
-def read_pixels(message: pb.Pixels, limits: Limits) -> Decoded | str:
+def read_pixels(message: pb.Pixels, settings: Settings) -> Decoded | str:
     """The pixels of a request, or the region_id that stands for them.
 
     Raises:
@@ -46,11 +46,11 @@ def read_pixels(message: pb.Pixels, limits: Limits) -> Decoded | str:
     match message.WhichOneof("source"):
         case "encoded":
             return decode_image(
-                message.encoded, max_pixels=limits.image_pixels, field="pixels.encoded"
+                message.encoded, max_pixels=settings.image_pixels, field="pixels.encoded"
             )
         case "raw":
             raw = message.raw
-            size = _raw_size(raw.width, raw.height, limits, "pixels.raw")
+            size = _raw_size(raw.width, raw.height, settings, "pixels.raw")
             if len(raw.rgb) != size:
                 raise InvalidInput(
                     "pixels.raw.rgb",
@@ -68,8 +68,8 @@ class Upload:
     Memory grows with the bytes that arrived, never with the size that was announced.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._form: pb.EncodedForm | pb.RawForm | None = None
         self._size = 0
         self._data = bytearray()
@@ -83,13 +83,13 @@ class Upload:
                     raise InvalidInput("encoded.size", f"{self._size} is not a length in bytes")
             case "raw":
                 self._form = message.raw
-                self._size = _raw_size(message.raw.width, message.raw.height, self._limits, "raw")
+                self._size = _raw_size(message.raw.width, message.raw.height, self._settings, "raw")
             case _:
                 raise InvalidInput("form", "the first message must say encoded or raw")
-        if self._size > self._limits.upload_bytes:
+        if self._size > self._settings.upload_bytes:
             raise LimitExceeded(
                 f"an upload of {self._size} bytes is over the server's limit upload_bytes of "
-                f"{self._limits.upload_bytes}; send a smaller region or a lower resolution"
+                f"{self._settings.upload_bytes}; send a smaller region or a lower resolution"
             )
 
     def add(self, message: pb.UploadRegionRequest) -> None:
@@ -130,5 +130,5 @@ class Upload:
         if isinstance(self._form, pb.RawForm):
             return _raw_image(self._data, self._form.width, self._form.height)
         return decode_image(
-            bytes(self._data), max_pixels=self._limits.image_pixels, field="encoded"
+            bytes(self._data), max_pixels=self._settings.image_pixels, field="encoded"
         )

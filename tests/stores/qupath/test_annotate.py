@@ -19,7 +19,7 @@ pytestmark = pytest.mark.qupath
 @pytest.fixture
 def server(standin: ModuleType) -> Iterator[str]:
     engine = standin.StandInEngine()
-    with background(lambda: engine, engine.limits.message_bytes) as address:
+    with background(lambda: engine, engine.settings.message_bytes) as address:
         yield address
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepscribble.benchmark.method import Case
-from deepscribble.engine import Engine
+from deepscribble.engine import Engine, complete
 from deepscribble.errors import InvalidInput, UnknownModel
 from deepscribble.learning import Pair, Sample, iou, load_sample, read_manifest
 from deepscribble.learning.manifest import SPLITS, is_of
@@ -102,9 +102,8 @@ def build_case(name: str, sample: Sample, engine: Engine) -> Case:
     guide = guide_for(engine, sample.pair.target)
     rows, columns = sample.truth.shape
     grid = own_grid((rows, columns), guide.mpp)
-    outline = engine.segment(
-        grid.region, sample.rgb, guide_model=guide.name, return_probability=True
-    )
+    work = engine.segment(grid.region, sample.rgb, guide_model=guide.name, return_probability=True)
+    outline = complete(work, engine.network)
     assert outline.probability is not None
     return Case(
         name=name,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import random_walker, watershed
 
 from deepscribble.benchmark.method import Case, Session
-from deepscribble.contour import Pieces
+from deepscribble.contour import polygons_of
 from deepscribble.geometry import Grid, Label, Polygon, Stroke
 from deepscribble.learning.patches import draw_all
 from deepscribble.raster import nearness
@@ -81,7 +81,7 @@ class _SeededSession:
         else:
             only = Label.FOREGROUND.value in drawn
             inside = np.full(labels.shape, only, dtype=np.float32)
-        return Pieces.of(inside, 0.5, self.grid).polygons
+        return polygons_of(inside, 0.5, self.grid)
 
 
 def _gradient(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import fmin_l_bfgs_b
 
 from deepscribble.benchmark.method import Case, Session
-from deepscribble.contour import Pieces
+from deepscribble.contour import polygons_of
 from deepscribble.errors import ModelRefused
 from deepscribble.geometry import Label, Polygon, Stroke
 from deepscribble.learning.patches import draw_all, fields_of
@@ -147,7 +147,7 @@ class _RefinementSession:
                 self._variables = search.run(self._variables)
             else:
                 search.stay(self._variables)
-        return Pieces.of(search.answer(), threshold, case.grid).polygons
+        return polygons_of(search.answer(), threshold, case.grid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepscribble.benchmark.cases import guide_for
 from deepscribble.benchmark.method import Case, Session
-from deepscribble.engine import Engine
+from deepscribble.engine import Engine, complete
 from deepscribble.geometry import Polygon, Region, Stroke
 
 
@@ -34,7 +34,8 @@ class RefineNet:
         """
         region, guide = case.grid.region, guide_for(self._engine, case.target).name
         region_id = self._engine.keep(case.rgb)
-        outline = self._engine.segment(region, region_id, guide_model=guide)
+        work = self._engine.segment(region, region_id, guide_model=guide)
+        outline = complete(work, self._engine.network)
         return _EngineSession(
             outline.polygons, self._engine, region, region_id, guide, self._refine_model
         )
@@ -51,10 +52,13 @@ class _EngineSession:
 
     def correct(self, strokes: Sequence[Stroke]) -> tuple[Polygon, ...]:
         """The outline after `strokes`."""
-        return self.engine.refine(
+        # Generated strokes of several rounds share their ids.
+        drawn = [replace(stroke, id=str(number)) for number, stroke in enumerate(strokes)]
+        work = self.engine.refine(
             self.region,
             self.region_id,
-            strokes,
+            drawn,
             guide_model=self.guide_model,
             refine_model=self.refine_model,
-        ).polygons
+        )
+        return complete(work, self.engine.network).polygons

@@ -252,7 +252,7 @@ def weight_of(card: Card, fields: tuple[Field, Field]) -> Field:
     or no prior to fall back on, else by the strokes' reach.
     """
     if "prior" in card.channels and len(card.channels) > 4:
-        return reach(*fields)
+        return reach(np.maximum(*fields))
     return np.ones_like(fields[0])
 
 

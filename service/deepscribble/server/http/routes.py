@@ -84,7 +84,7 @@ class _Api:
         query = Query(request, ("width", "height") if kind == RAW else ())
         form = pb.RawForm(width=query.whole("width"), height=query.whole("height"))
         with self._servicer.places.taken():
-            pieces = await read_body(request, self._servicer.limits.upload_bytes, "upload_bytes")
+            pieces = await read_body(request, self._servicer.settings.upload_bytes, "upload_bytes")
 
             async def messages() -> AsyncIterator[pb.UploadRegionRequest]:
                 if kind == RAW:
@@ -144,7 +144,7 @@ class _Api:
         """The outline that a body asks for."""
         kind = answer_type(request, (JSON, GEOJSON))
         class_name = query.text("class") or RESULT_CLASS
-        limit = self._servicer.limits.message_bytes
+        limit = self._servicer.settings.message_bytes
         with self._servicer.places.taken():
             data = b"".join(await read_body(request, limit, "message_bytes"))
             # In a thread, since it may be megabytes.
@@ -158,8 +158,16 @@ class _Api:
                     return _written(wire.write_segment_response(noted))
                 return _written(wire.write_refine_response(noted))
 
-            content = await _while_there(request, self._servicer.outlined(message, write))
+            content = await _while_there(
+                request, self._servicer.outlined(message, write, _session(request))
+            )
         return Response(content, media_type=kind)
+
+
+def _session(request: Request) -> str:
+    """Who asks: one connection."""
+    client = request.client
+    return "" if client is None else f"{client.host}:{client.port}"
 
 
 def _written(message: Message) -> bytes:

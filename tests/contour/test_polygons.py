@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
-from deepscribble.contour import Pieces
+from deepscribble.contour import polygons_of
 from deepscribble.geometry import Grid, Region
 from deepscribble.raster import fill
 
 REGION = {"x": 40, "y": 30, "mpp": 0.25}
 
 
-def polygons(probability, threshold, grid):
-    return Pieces.of(probability, threshold, grid).polygons
+polygons = polygons_of
 
 
 def grid_of(shape, scale=(3, 2), **where):
