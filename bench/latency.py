@@ -206,7 +206,6 @@ def report(console: Console, result: dict[str, Any]) -> None:
         "region",
         "p50",
         "p95",
-        "fields",
         "refine",
         "outline",
         "vertices",
@@ -221,7 +220,7 @@ def report(console: Console, result: dict[str, Any]) -> None:
         table.add_row(
             f"{size}²",
             *(f"{found['wall_ms'][p]:.1f}" for p in ("p50", "p95")),
-            *(f"{stages[s]:.1f}" for s in ("fields", "refine", "outline")),
+            *(f"{stages[s]:.1f}" for s in ("refine", "outline")),
             f"{found['vertices']:,}",
             f"{found['twentieth_stroke_ms']:.1f}",
             f"{found['request_bytes_max']:,}",

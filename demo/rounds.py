@@ -139,7 +139,7 @@ def titled(pixels: NDArray[np.uint8], title: str) -> NDArray[np.uint8]:
 
 def table_of(rounds: list[Outline], strokes: tuple[Stroke, ...], region: Region) -> Table:
     """What each round gave and cost."""
-    stages = ("guide", "fields", "refine", "outline", "total")
+    stages = ("guide", "refine", "outline", "total")
     title = f"{region.width} x {region.height} pixels at {region.mpp:g} µm; stages in ms"
     table = Table(
         *("round", "stroke", "polygons", "mm²", *stages),

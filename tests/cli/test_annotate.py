@@ -184,7 +184,11 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(server: str, engine: Any, fo
         ) as child:  # fmt: skip
             # The first image that is not done goes through, and the next one hangs.
             wait(lambda at=asked: len(engine.calls) > at + 1)
-            wait(lambda images=done: journal.read_text().count('"event": "done"') == images)
+            wait(
+                lambda images=done: (
+                    journal.is_file() and journal.read_text().count('"event": "done"') == images
+                )
+            )
             child.send_signal(how)
             stdout, _ = child.communicate(timeout=60)
         permits.release()

@@ -380,7 +380,7 @@ class Stage(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MILLISECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """decode, resample, guide, prior, fields, refine, outline, total."""
+    """decode, guide, prior, refine, outline, total."""
     milliseconds: _builtins.float
     """Wall time, milliseconds; 0 where the cache had it."""
     def __init__(
@@ -652,8 +652,10 @@ class RefineRequest(_message.Message):
 
     @_builtins.property
     def strokes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stroke]:
-        """All strokes of the region, oldest first: where they overlap the newer wins.
-        With known_strokes, only those that come after.
+        """All strokes of the region in the order drawn, oldest first: each is one
+        step that changes the answer within its own reach, and where strokes
+        overlap the newer wins. No id comes twice, but for empty ones. With
+        known_strokes, only those that come after.
         """
 
     @_builtins.property

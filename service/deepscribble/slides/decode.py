@@ -13,27 +13,25 @@ from PIL import Image, UnidentifiedImageError
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Warning
+from deepscribble.slides.header import COUNTED_IMAGES, Header, read_header
 
 RGB = NDArray[np.uint8]
 """Pixels (rows, columns, 3), C-contiguous."""
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
-
 # What Pillow's decoders raise on damaged files, found by feeding them damaged files.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, LookupError, TypeError)
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    LookupError,
+    TypeError,
+    OverflowError,
+)
 
-ORIENTATION = 0x0112
-
-# Pillow turns TIFFs by their orientation tag while it loads them; these turn them back.
-TURN_BACK = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+BYTES_PER_PIXEL = 8
+"""Bytes that a pixel may unpack to before it is RGB: four samples of 16 bits."""
 
 CONVERTED = "PIXELS_CONVERTED"
 
@@ -51,60 +49,70 @@ class Decoded:
     warnings: tuple[Warning, ...] = ()
 
 
-def decode_image(data: bytes, *, max_pixels: int, field: str = "pixels") -> Decoded:
+def decode_image(
+    data: bytes, *, max_pixels: int, field: str = "pixels", setting: str = "image_pixels"
+) -> Decoded:
     """Unpack a PNG, JPEG, TIFF or WebP file into RGB.
 
     Grayscale, palette, transparent (laid over white), 16-bit (the high byte) and CMYK images are
     converted, and an orientation tag is not applied: strokes are drawn in the coordinates of the
     pixels as stored. Each of these is a warning.
 
+    The work is bounded by `max_pixels` and the length of `data`: the decoder gets only the parts
+    of the file that decide the pixels of its first image (`slides.header`).
+
     Args:
         data: The whole file.
         max_pixels: The most pixels to unpack, read from the header before unpacking.
         field: What an error calls the image.
+        setting: What an error calls `max_pixels`.
 
     Raises:
-        LimitExceeded: more than `max_pixels` pixels.
+        LimitExceeded: more than `max_pixels` pixels, or more parts, scans, tags, strips or samples
+            than an image has.
         InvalidInput: not one of these formats, truncated, damaged, or no picture of 8 or 16 bits.
     """
     try:
+        header = read_header(data, field)
+    except DAMAGE as error:
+        raise InvalidInput(field, f"the image's header is damaged ({error})") from error
+    if header is None:
+        raise InvalidInput(field, "not a PNG, JPEG, TIFF or WebP image")
+    check_pixels(header.width, header.height, max_pixels, field, setting)
+    if header.pixel_bytes > max_pixels * BYTES_PER_PIXEL:
+        raise LimitExceeded(
+            f"{field}: {header.pixel_bytes} bytes of samples are more than {BYTES_PER_PIXEL} for "
+            f"each of the {setting} of {max_pixels}; {_remedy(setting)}"
+        )
+    try:
         with warnings.catch_warnings():
             # `max_pixels` is the limit here; Pillow's own would only repeat it on stderr.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+            warnings.simplefilter("ignore")
+            image: Image.Image = Image.open(
+                io.BytesIO(b"".join(header.pieces)), formats=(header.format,)
+            )
     except Image.DecompressionBombError as error:
-        raise _bomb(max_pixels, field) from error
+        raise _bomb(max_pixels, field, setting) from error
     except UnidentifiedImageError as error:
         raise InvalidInput(field, "not a PNG, JPEG, TIFF or WebP image") from error
     except DAMAGE as error:
         raise InvalidInput(field, f"the image's header is damaged ({error})") from error
     with image:
-        check_pixels(image.width, image.height, max_pixels, field)
+        check_pixels(image.width, image.height, max_pixels, field, setting)
         sixteen_bit = image.mode.startswith("I;16") or any(
             ";16" in str(tile.args) for tile in getattr(image, "tile", ())
         )
         # A PNG has at most 16 bits; older Pillow calls its 16-bit grays 32-bit.
         sixteen_bit |= image.mode == "I" and image.format == "PNG"
         try:
-            frames = getattr(image, "n_frames", 1)
-            orientation = image.getexif().get(ORIENTATION, 1)
             image.load()
         except Image.DecompressionBombError as error:
-            raise _bomb(max_pixels, field) from error
+            raise _bomb(max_pixels, field, setting) from error
         except DAMAGE as error:
             raise InvalidInput(
                 field, f"the image is truncated or damaged ({error}); send the whole file"
             ) from error
-        notes = []
-        if frames > 1:
-            notes.append(f"the file holds {frames} images, of which the first was read")
-        if orientation in TURN_BACK:
-            notes.append(
-                f"the orientation tag ({orientation}) was ignored: "
-                "coordinates are those of the pixels as stored"
-            )
-            if image.format == "TIFF":
-                image = image.transpose(TURN_BACK[orientation])
+        notes = _notes(header)
         if sixteen_bit:
             notes.append("16-bit samples were reduced to their high byte")
         rgb, note = _to_rgb(image, sixteen_bit, field)
@@ -113,25 +121,45 @@ def decode_image(data: bytes, *, max_pixels: int, field: str = "pixels") -> Deco
     return Decoded(rgb, tuple(Warning(CONVERTED, f"{field}: {note}") for note in notes))
 
 
-def check_pixels(width: int, height: int, max_pixels: int, field: str) -> None:
-    """Refuse more than `max_pixels` pixels.
+def check_pixels(
+    width: int, height: int, max_pixels: int, field: str, setting: str = "max_pixels"
+) -> None:
+    """Refuse more than `max_pixels` pixels; `setting` is what the error calls them.
 
     Raises:
         LimitExceeded: the product is over the limit.
     """
     if width * height > max_pixels:
         raise LimitExceeded(
-            f"{field}: {width} x {height} pixels are more than the limit max_pixels "
-            f"of {max_pixels}; use a smaller region"
+            f"{field}: {width} x {height} pixels are more than the limit {setting} "
+            f"of {max_pixels}; {_remedy(setting)}"
         )
 
 
-def _bomb(max_pixels: int, field: str) -> LimitExceeded:
+def _remedy(setting: str) -> str:
+    return f"use a smaller region or a lower resolution, or raise {setting}"
+
+
+def _notes(header: Header) -> list[str]:
+    """What of a file is not used."""
+    notes = []
+    if header.images > 1:
+        number = f"at least {COUNTED_IMAGES}" if header.images == COUNTED_IMAGES else header.images
+        notes.append(f"the file holds {number} images, of which the first was read")
+    if 1 < header.orientation <= 8:
+        notes.append(
+            f"the orientation tag ({header.orientation}) was ignored: "
+            "coordinates are those of the pixels as stored"
+        )
+    return notes
+
+
+def _bomb(max_pixels: int, field: str, setting: str) -> LimitExceeded:
     """What Pillow refuses of itself, far above any limit that is meant to be used."""
     limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
     return LimitExceeded(
-        f"{field}: the image unpacks to more than the limit max_pixels of {limit}; "
-        "use a smaller region"
+        f"{field}: the image unpacks to more than the limit {setting} of {limit}; "
+        f"{_remedy(setting)}"
     )
 
 

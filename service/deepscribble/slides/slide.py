@@ -10,7 +10,7 @@ import numpy as np
 
 from deepscribble.errors import InvalidInput, LimitExceeded
 from deepscribble.geometry import Grid, Region, Warning
-from deepscribble.slides.decode import RGB, check_pixels, decode_image
+from deepscribble.slides.decode import BYTES_PER_PIXEL, RGB, check_pixels, decode_image
 from deepscribble.slides.pyramid import Picture, Pyramid
 from deepscribble.slides.resample import Axis, resample
 from deepscribble.slides.scale import settle_mpp
@@ -24,9 +24,6 @@ BAND_PIXELS = 2**21
 """Level pixels that one read resamples at a time, which bounds its memory."""
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-# Whole-file formats hold at most this many bytes a pixel before they stop being one picture.
-BYTES_PER_PIXEL = 8
 
 
 class Slide:
@@ -194,5 +191,7 @@ def _open_pyramid(path: Path, max_pixels: int) -> Pyramid:
             f"{path}: {size} bytes are more than {BYTES_PER_PIXEL} for each of the max_pixels "
             f"of {max_pixels}; use a tiled TIFF or a smaller image"
         )
-    decoded = decode_image(path.read_bytes(), max_pixels=max_pixels, field=str(path))
+    decoded = decode_image(
+        path.read_bytes(), max_pixels=max_pixels, field=str(path), setting="max_pixels"
+    )
     return Picture(decoded.rgb, decoded.warnings)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from deepscribble.errors import InvalidInput
 from deepscribble.geometry import Warning
-from deepscribble.slides.decode import CONVERTED, DAMAGE, ORIENTATION, RGB, check_pixels
+from deepscribble.slides.decode import CONVERTED, DAMAGE, RGB, check_pixels
 from deepscribble.slides.pyramid import lay_levels
 from deepscribble.slides.scale import tiff_mpp
+from deepscribble.slides.tiff_header import ORIENTATION
 
 PHOTOMETRIC = (
     tifffile.PHOTOMETRIC.MINISWHITE,
@@ -74,6 +75,12 @@ class TiffPyramid:
             )
         if first.photometric not in PHOTOMETRIC or first.dtype not in (np.uint8, np.uint16):
             raise UnusualTiff
+        if first.samplesperpixel > 4:
+            raise InvalidInput(
+                str(self._path),
+                f"{first.samplesperpixel} samples for each pixel are no picture; "
+                "export 1 (gray), 3 (RGB) or 4 (RGB and alpha)",
+            )
         self._pages: list[Any] = [level.pages[0] for level in series.levels]
         for page in self._pages:
             length, width = _segment_size(page.keyframe)
