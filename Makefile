@@ -59,6 +59,7 @@ check: $(READY)
 
 bench: $(OMERO)
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/strokes.py
 	$(BIN)/python bench/qupath.py
 	$(BIN)/python bench/live.py
 	$(BIN)/python bench/annotate.py
